@@ -50,8 +50,8 @@ const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number) {
     const idb_codec *codec = worker->control->codec;
     const char *failed = idb_wire_open(&conn->wire, &plan->server);
     conn->shard = number % codec->shards;
-    if (!failed && plan->target->greet)
-        failed = plan->target->greet(codec, &conn->wire, conn->shard);
+    if (!failed && plan->target->handshake)
+        failed = plan->target->handshake(codec, &conn->wire, conn->shard);
     if (failed)
         return failed;
     return watch_conn(worker, conn, EPOLL_CTL_ADD, false) ? NULL

@@ -231,7 +231,7 @@ int idb_scenario_client(const idb_options *options, idb_report *report) {
     report->ratio_column = P50;
     report->text = "Blocking calls. Least/mean: the share of the thread that "
                    "got least, of an even share.";
-    if (!options->spawn || options->specs[0].target->greet == NULL) {
+    if (!options->spawn || options->specs[0].target->handshake == NULL) {
         fprintf(stderr, "idembench: this scenario wants --spawn and --target "
                         "idem\n");
         return IDB_EXIT_USAGE;

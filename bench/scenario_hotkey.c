@@ -106,8 +106,8 @@ static const char *answer_read(const crowd *c, idb_wire *wire,
 static const char *conn_open(const crowd *c, idb_wire *wire) {
     const idb_target *target = c->plan->target;
     const char *failed = idb_wire_open(wire, &c->plan->server);
-    if (!failed && target->greet)
-        failed = target->greet(&c->codec, wire, 0);
+    if (!failed && target->handshake)
+        failed = target->handshake(&c->codec, wire, 0);
     return failed;
 }
 

@@ -81,8 +81,8 @@ typedef struct idb_target {
     const char *(*prepare)(idb_codec *codec, idb_wire *wire);
 
     /* Optional. Once per connection, blocking, before load. */
-    const char *(*greet)(const idb_codec *codec, idb_wire *wire,
-                         uint32_t number);
+    const char *(*handshake)(const idb_codec *codec, idb_wire *wire,
+                             uint32_t number);
 
     /* Optional. Ends what is sent at once; returns its size, which is at most
      * IDB_END_BYTES_MAX. */

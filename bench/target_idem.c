@@ -173,7 +173,7 @@ static const char *say_hello(idb_wire *wire, bool move, uint32_t shard,
                            .shard = shard,
                            .client = {name, sizeof name - 1}};
     size_t len = idp_request_write(bytes, sizeof bytes, &request), have = 0;
-    idb_wire_patience(wire, IDB_GREET_SECONDS);
+    idb_wire_patience(wire, IDB_HANDSHAKE_SECONDS);
     if (!idb_wire_send(wire, bytes, len))
         return idb_wire_why(wire, "cannot send hello");
     for (;;) {
@@ -213,8 +213,8 @@ static const char *prepare_idem(idb_codec *codec, idb_wire *wire) {
     return NULL;
 }
 
-static const char *greet(const idb_codec *codec, idb_wire *wire,
-                         uint32_t shard) {
+static const char *idem_handshake(const idb_codec *codec, idb_wire *wire,
+                                  uint32_t shard) {
     idp_hello hello;
     return codec->shards > 1 ? say_hello(wire, true, shard, &hello) : NULL;
 }
@@ -235,7 +235,7 @@ const idb_target idb_target_idem = {
     .read = reply_read,
     .tell = reply_tell,
     .prepare = prepare_idem,
-    .greet = greet,
+    .handshake = idem_handshake,
     .belongs = belongs,
 };
 

@@ -57,11 +57,11 @@ void idb_tls_fini(idb_tls *tls);
 int idb_connect(const idb_endpoint *server);
 
 /* So long does a server have for the handshake, or for a hello. */
-#define IDB_GREET_SECONDS 20
+#define IDB_HANDSHAKE_SECONDS 20
 
 /* Connects, and shakes hands where the endpoint has TLS. 0, or what failed: a
  * text that is good until the wire is closed, which it is to be in either
- * case. Blocks for IDB_GREET_SECONDS at most, once it is connected. */
+ * case. Blocks for IDB_HANDSHAKE_SECONDS at most, once it is connected. */
 const char *idb_wire_open(idb_wire *wire, const idb_endpoint *at);
 void idb_wire_close(idb_wire *wire);
 

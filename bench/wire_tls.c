@@ -83,7 +83,7 @@ const char *idb_tls_shake(idb_wire *wire, const idb_endpoint *at) {
                                 how->verify);
     if (!wire->tls)
         return "no TLS can be begun: out of memory, or --tls-name is no name";
-    idb_wire_patience(wire, IDB_GREET_SECONDS);
+    idb_wire_patience(wire, IDB_HANDSHAKE_SECONDS);
     while (idp_tls_state_of(wire->tls) == IDP_TLS_HANDSHAKE) {
         if (!idb_wire_send(wire, NULL, 0))
             return "the server closed the connection within the handshake";

@@ -84,7 +84,7 @@ void *idb_worker_main(void *worker);
 bool idb_conn_init(idb_conn *conn, const idb_plan *plan);
 void idb_conn_fini(idb_conn *conn);
 
-/* Connects, greets, joins the epoll set. 0 or what failed. */
+/* Connects, shakes hands, joins the epoll set. 0 or what failed. */
 const char *idb_conn_open(idb_worker *worker, idb_conn *conn, uint32_t number);
 
 /* Takes an idle slot, starts a job on it that was planned for since_ns and

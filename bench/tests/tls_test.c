@@ -39,7 +39,7 @@ static void make_certificates(void) {
 /* A load on a server with that lie; the new keys that the front asks for come
  * in the middle of it. */
 static const char *load_on(lie told, const char *target, const char *options,
-                           int want, uint32_t greeted) {
+                           int want, uint32_t handshakes) {
     char all[512];
     int status;
     front_config config = {.folder = folder,
@@ -50,11 +50,11 @@ static const char *load_on(lie told, const char *target, const char *options,
     tls_front *front = front_start(&config);
     snprintf(all, sizeof all, "--tls-ca %s/ca.pem %s", folder, options);
     const char *said = load_at(&status, front_port(front), target, all);
-    uint32_t shook = front_greeted(front);
+    uint32_t shook = front_handshakes(front);
     front_stop(front);
     faulty_stop();
     holds(status == want, options, said);
-    holds(shook >= greeted, "it went over TLS", said);
+    holds(shook >= handshakes, "it went over TLS", said);
     return said;
 }
 

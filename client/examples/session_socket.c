@@ -6,7 +6,7 @@
  *   cc session_socket.c $(pkg-config --cflags --libs idemclient) -o session
  *   ./session 127.0.0.1 7117 my-key
  *
- * It greets, claims the key, completes it, and claims it again. */
+ * It says hello, claims the key, completes it, and claims it again. */
 #include <idemclient_loop.h>
 #include <netdb.h>
 #include <poll.h>

@@ -89,9 +89,9 @@ IDEM_API int32_t idem_session_new(idem_session **session);
 /* Calls back every call under way with IDEM_E_LOST (or CLOSED where not one of
  * its bytes was taken), then frees it. NULL is allowed. */
 IDEM_API void idem_session_free(idem_session *session);
-/* Greets the server: secret may be NULL, and has no byte below 0x21 or 0x7f
- * (IDEM_E_ARGUMENT); shard -1: stay where we are. The
- * answer arrives as IDEM_PONG once idem_session_info can tell. */
+/* Says hello to the server: secret may be NULL, and has no byte below 0x21 or
+ * 0x7f (IDEM_E_ARGUMENT); shard -1: stay where we are. The answer arrives as
+ * IDEM_PONG once idem_session_info can tell. */
 IDEM_API int32_t idem_session_hello(idem_session *session, const char *secret,
                                     int32_t shard, uint64_t deadline_ms,
                                     idem_done_fn done, void *ctx);

@@ -23,7 +23,7 @@ typedef struct idem_status {
     /* Ever: */
     uint64_t calls;
     uint64_t repeats;      /* attempts after the first one of a call */
-    uint64_t connects;     /* that were greeted */
+    uint64_t connects;     /* whose hello was answered */
     uint64_t losses;       /* connections that were up */
     uint64_t follows;      /* another primary than before */
     uint64_t unreplicated; /* attempts that were answered so */

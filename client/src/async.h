@@ -69,7 +69,7 @@ struct idem__line {
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t addrs_count, addrs_next;
     idem__lookup lookup;
-    idem__op greeting;
+    idem__op hello_op;
 };
 
 /* A claim that is kept. */

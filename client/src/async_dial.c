@@ -106,33 +106,32 @@ static void look_up(idem_async *async, idem__line *line) {
 }
 
 void idem__dial_begin(idem_async *async, idem__line *line) {
-    idem__link_dial(&line->link);
+    idem__link_dial(&line->link, line->first->course.deadline_ms);
     line->step = IDEM__DIAL_LOOKUP;
-    line->dial_end_ms = idem__link_dial_end_ms(
-        &line->link, line->first->course.deadline_ms, async->now_ms);
+    line->dial_end_ms = idem__link_dial_end_ms(&line->link, async->now_ms);
     look_up(async, line);
 }
 
 void idem__dial_connected(idem_async *async, idem__line *line) {
     int error = idem__dial_error(line->fd);
     idem__link *link = &line->link;
-    idem__greeting greeting = idem__greeting_of(link->uri, link->shard);
+    idem__hello_args args = idem__hello_args_of(link->uri, link->shard);
     idem_error why = {.size = sizeof why};
     if (error != 0) {
         idem__dial_failed(async, line, error);
         return;
     }
     line->step = IDEM__DIAL_HANDSHAKE;
-    line->greeting.deadline_ms = UINT64_MAX; /* step_end_ms is it */
+    line->hello_op.deadline_ms = UINT64_MAX; /* step_end_ms is it */
     if (idem__seal_begin(&line->seal, link->uri, &link->endpoint) &&
-        idem__wire_hello(&link->wire, &line->greeting, &greeting) == 0)
+        idem__wire_hello(&link->wire, &line->hello_op, &args) == 0)
         return;
     idem__fail(&why, IDEM_E_MEMORY, "no memory for a connection");
     idem__dial_lost(async, line, &why);
 }
 
-static void line_greeted(idem_async *async, idem__line *line,
-                         const idp_reply *reply) {
+static void take_line_hello(idem_async *async, idem__line *line,
+                            const idp_reply *reply) {
     idem__link *link = &line->link;
     idem_error why = {.size = sizeof why};
     if (idem__handshake_read(link->endpoint.name, reply, &link->hello, &why) !=
@@ -140,14 +139,14 @@ static void line_greeted(idem_async *async, idem__line *line,
         idem__dial_lost(async, line, &why);
         return;
     }
-    if (!idem__link_greeted(link, async->now_ms, &why)) {
+    if (!idem__link_up(link, async->now_ms, &why)) {
         give_up_dial(async, line, &why);
         return;
     }
     line->step = IDEM__DIAL_NONE;
     line->listened_ms = async->now_ms;
     idem__selector_set_good(link->selector, &line->addrs[line->addrs_next - 1]);
-    idem__wire_greeted(&link->wire, &link->hello);
+    idem__wire_set_hello(&link->wire, &link->hello);
 }
 
 /* False: nothing more is to be read now. */
@@ -158,7 +157,7 @@ bool idem__dial_hear(idem_async *async, idem__line *line) {
     idem_error why = {.size = sizeof why};
     switch (idem__wire_next(wire, &op, &reply)) {
     case IDEM__NEXT_REPLY:
-        line_greeted(async, line, &reply);
+        take_line_hello(async, line, &reply);
         return line->link.state == IDEM__LINK_UP && !idem__async_is_over(async);
     case IDEM__NEXT_BROKEN:
         idem__handshake_stranger(

@@ -32,8 +32,8 @@ void idem__line_free(idem__line *line) {
     if (line->fd >= 0)
         idem__seal_hang_up(&line->seal, line->fd);
     idem__seal_end(&line->seal);
-    if (line->greeting.pending)
-        idem__calls_remove(&line->link.wire.calls, &line->greeting);
+    if (line->hello_op.pending)
+        idem__calls_remove(&line->link.wire.calls, &line->hello_op);
     idem__lookup_drop(&line->lookup);
     idem__link_fini(&line->link);
     idem__free(line);
@@ -71,8 +71,8 @@ void idem__line_dequeue(idem__line *line, idem__task *task) {
 /* ------------------------------------------------------- bytes in and out */
 
 void idem__line_hang_up(idem__line *line) {
-    if (line->greeting.pending)
-        idem__calls_remove(&line->link.wire.calls, &line->greeting);
+    if (line->hello_op.pending)
+        idem__calls_remove(&line->link.wire.calls, &line->hello_op);
     if (line->fd >= 0)
         idem__seal_hang_up(&line->seal, line->fd);
     line->fd = -1;

@@ -24,7 +24,7 @@ void idem__async_op_fail(const idem__async_op *call, const idem_error *err) {
     call->done(call->ctx, NULL, &own);
 }
 
-void idem__async_op_greeted(const idem__async_op *call) {
+void idem__async_op_pong(const idem__async_op *call) {
     idem_answer answer = {.size = sizeof answer, .outcome = IDEM_PONG};
     call->done(call->ctx, &answer, NULL);
 }

@@ -24,7 +24,7 @@ void idem__async_op_nonce(idem__async_op *call, idp_slice nonce);
  * The async call is its owner's again before the callback runs no more. */
 void idem__async_op_answer(const idem__async_op *call, const char *name,
                            const idp_reply *reply);
-void idem__async_op_greeted(const idem__async_op *call);
+void idem__async_op_pong(const idem__async_op *call);
 void idem__async_op_fail(const idem__async_op *call, const idem_error *err);
 
 #endif

@@ -18,8 +18,8 @@ static int32_t renew_conn(idem_conn *conn, uint64_t now_ms, idem_error *err) {
     conn->addrs_count = 0;
     conn->addrs_next = 0;
     conn->sent_on = false;
-    conn->greeted = false;
-    conn->greeting = (idem__op){0};
+    conn->has_hello = false;
+    conn->hello_op = (idem__op){0};
     conn->why = (idem_error){.size = sizeof conn->why};
     idem__selector_init(&conn->selector, &conn->uri);
     idem__wire_init(&conn->wire);
@@ -36,7 +36,7 @@ static void conn_forget_calls(idem_conn *conn, idem__calls *calls) {
     while (calls->first != NULL) {
         idem__op *op = calls->first;
         idem__calls_remove(calls, op);
-        if (op != &conn->greeting)
+        if (op != &conn->hello_op)
             idem__free(op);
     }
 }

@@ -17,9 +17,9 @@
 #define IDEM__CONN_DRAIN_MS  250u
 
 typedef enum idem__conn_state {
-    IDEM__CONN_PAUSING,  /* no descriptor until retry_at_ms */
-    IDEM__CONN_DIALING,  /* connect is under way */
-    IDEM__CONN_GREETING, /* hello is under way */
+    IDEM__CONN_PAUSING,   /* no descriptor until retry_at_ms */
+    IDEM__CONN_DIALING,   /* connect is under way */
+    IDEM__CONN_HANDSHAKE, /* hello is under way */
     IDEM__CONN_UP
 } idem__conn_state;
 
@@ -44,7 +44,7 @@ struct idem_conn {
     uint64_t fd_serial;
     uint64_t serial; /* the selector's, of this link */
     uint64_t retry_at_ms;
-    uint64_t dial_end_ms;  /* DIALING, GREETING */
+    uint64_t dial_end_ms;  /* DIALING, HANDSHAKE */
     uint64_t drain_end_ms; /* sent_on: what is under way is heard until then */
     idem__addr addrs[IDEM__ADDRS_MAX];
     uint32_t addrs_count, addrs_next;
@@ -52,11 +52,11 @@ struct idem_conn {
     idem__backoff backoff;
     idem__endpoint endpoint;
     idp_hello hello;
-    bool greeted;    /* hello is one that was heard */
+    bool has_hello;  /* hello is one that was heard */
     bool sent_on;    /* the server wants us elsewhere: no more calls go there */
-    bool was_denied; /* the last greeting: another server is tried once */
+    bool was_denied; /* the last hello: another server is tried once */
     bool closing;
-    idem__op greeting;   /* hello's call */
+    idem__op hello_op;   /* hello's call */
     idem__wire wire;     /* calls that were sent */
     idem__calls waiting; /* calls that were not, or must be again */
     uint8_t nonce[IDEM__NONCE_BYTES]; /* the last one drawn */

@@ -19,8 +19,8 @@ void idem__conn_unlink(idem_conn *conn) {
     if (conn->fd >= 0)
         idem__seal_hang_up(&conn->seal, conn->fd);
     conn->fd = -1;
-    if (conn->greeting.pending)
-        idem__calls_remove(&conn->wire.calls, &conn->greeting);
+    if (conn->hello_op.pending)
+        idem__calls_remove(&conn->wire.calls, &conn->hello_op);
     idem__conn_wait_again(conn);
     idem__wire_reset(&conn->wire);
     conn->state = IDEM__CONN_PAUSING;
@@ -35,9 +35,9 @@ static void start_over(idem_conn *conn, uint64_t now_ms) {
                                      &conn->backoff, conn->uri.endpoints_count);
 }
 
-/* How long an address has to connect and greet. Where there is another one to
- * try, address or host, one that says nothing may not eat the whole time: 250
- * ms at first, and twice as much in every further round. */
+/* How long an address has to connect and to answer hello. Where there is
+ * another one to try, address or host, one that says nothing may not eat the
+ * whole time: 250 ms at first, and twice as much in every further round. */
 static uint64_t share_ms(const idem_conn *conn) {
     uint32_t count = conn->uri.endpoints_count;
     uint32_t rounds = (conn->backoff.attempts - 1) / count;
@@ -62,7 +62,7 @@ static bool conn_dial_next(idem_conn *conn, uint64_t now_ms) {
     return false;
 }
 
-/* An address that connects and does not greet leaves the turn to the next one
+/* An address that connects and does not answer leaves the turn to the next one
  * of its name. */
 static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
     if (conn->state == IDEM__CONN_UP || conn->addrs_next >= conn->addrs_count)
@@ -70,8 +70,8 @@ static bool try_next_addr(idem_conn *conn, uint64_t now_ms) {
     if (conn->fd >= 0)
         idem__seal_hang_up(&conn->seal, conn->fd);
     conn->fd = -1;
-    if (conn->greeting.pending)
-        idem__calls_remove(&conn->wire.calls, &conn->greeting);
+    if (conn->hello_op.pending)
+        idem__calls_remove(&conn->wire.calls, &conn->hello_op);
     idem__wire_reset(&conn->wire);
     return conn_dial_next(conn, now_ms);
 }
@@ -127,16 +127,16 @@ void idem__conn_begin(idem_conn *conn, uint64_t now_ms) {
         lose_link(conn, errno, strerror(errno), now_ms);
 }
 
-static void greet_dialed(idem_conn *conn, int error, uint64_t now_ms) {
+static void begin_conn_handshake(idem_conn *conn, int error, uint64_t now_ms) {
     if (error == 0) {
-        idem__greeting greeting =
-            idem__greeting_of(&conn->uri, conn->uri.shard);
-        conn->greeting.deadline_ms = UINT64_MAX; /* dial_end_ms is it */
+        idem__hello_args args =
+            idem__hello_args_of(&conn->uri, conn->uri.shard);
+        conn->hello_op.deadline_ms = UINT64_MAX; /* dial_end_ms is it */
         if (!idem__seal_begin(&conn->seal, &conn->uri, &conn->endpoint) ||
-            idem__wire_hello(&conn->wire, &conn->greeting, &greeting) != 0)
+            idem__wire_hello(&conn->wire, &conn->hello_op, &args) != 0)
             lose_link(conn, ENOMEM, "no memory", now_ms);
         else
-            conn->state = IDEM__CONN_GREETING;
+            conn->state = IDEM__CONN_HANDSHAKE;
         return;
     }
     idem__hang_up(conn->fd);
@@ -147,8 +147,8 @@ static void greet_dialed(idem_conn *conn, int error, uint64_t now_ms) {
 
 /* Servers may not have the same credentials yet: the next one is tried before
  * what waits is told. */
-static void not_greeted(idem_conn *conn, const idp_reply *reply,
-                        uint64_t now_ms) {
+static void fail_conn_handshake(idem_conn *conn, const idp_reply *reply,
+                                uint64_t now_ms) {
     idem__fail_reply(&conn->why, conn->endpoint.name, reply);
     idem__selector_failed(&conn->selector, conn->serial);
     start_over(conn, now_ms);
@@ -161,31 +161,32 @@ static void not_greeted(idem_conn *conn, const idp_reply *reply,
         idem__conn_refuse_waiting(conn);
 }
 
-static void greeted(idem_conn *conn, const idp_reply *reply, uint64_t now_ms) {
+static void take_conn_hello(idem_conn *conn, const idp_reply *reply,
+                            uint64_t now_ms) {
     if (reply->is_error) {
-        not_greeted(conn, reply, now_ms);
+        fail_conn_handshake(conn, reply, now_ms);
         return;
     }
     if (!idp_hello_read(reply->result, &conn->hello)) {
-        lose_link(conn, 0, "its greeting is of another version", now_ms);
+        lose_link(conn, 0, "its hello is of another version", now_ms);
         return;
     }
-    idem__greeted greeted = {.serial = conn->serial,
-                             .endpoint = &conn->endpoint,
-                             .hello = &conn->hello,
-                             .now_ms = now_ms};
-    if (!idem__selector_learn(&conn->selector, &greeted, &conn->why)) {
+    idem__heard_hello heard = {.serial = conn->serial,
+                               .endpoint = &conn->endpoint,
+                               .hello = &conn->hello,
+                               .now_ms = now_ms};
+    if (!idem__selector_learn(&conn->selector, &heard, &conn->why)) {
         idem__selector_failed(&conn->selector, conn->serial);
         start_over(conn, now_ms);
         return;
     }
     idem__selector_set_good(&conn->selector,
                             &conn->addrs[conn->addrs_next - 1]);
-    conn->greeted = true;
+    conn->has_hello = true;
     conn->was_denied = false;
     conn->state = IDEM__CONN_UP;
     conn->why.code = 0;
-    idem__wire_greeted(&conn->wire, &conn->hello);
+    idem__wire_set_hello(&conn->wire, &conn->hello);
 }
 
 /* Hands out what has arrived. False when the link is no more. */
@@ -204,13 +205,13 @@ static bool deliver_replies(idem_conn *conn, uint64_t now_ms) {
         case IDEM__NEXT_REPLY:
             break;
         }
-        if (op != &conn->greeting) {
+        if (op != &conn->hello_op) {
             idem__conn_answer(conn, (idem__queued_call *)op, &reply, now_ms);
             if (idem__fork_is_copy(here))
                 return false; /* the callback has forked: this is the child */
             continue;
         }
-        greeted(conn, &reply, now_ms);
+        take_conn_hello(conn, &reply, now_ms);
         if (conn->state != IDEM__CONN_UP)
             return false;
     }
@@ -291,9 +292,9 @@ static void process_dialing(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
     bool is_due = now_ms >= conn->dial_end_ms;
     if ((ready & IDEM_WRITE) != 0 ||
         (is_due && idem__poll(conn->fd, POLLOUT, 0)))
-        greet_dialed(conn, idem__dial_error(conn->fd), now_ms);
+        begin_conn_handshake(conn, idem__dial_error(conn->fd), now_ms);
     else if (is_due)
-        greet_dialed(conn, ETIMEDOUT, now_ms);
+        begin_conn_handshake(conn, ETIMEDOUT, now_ms);
 }
 
 static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
@@ -306,7 +307,7 @@ static void process_link(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
         read_in(conn, now_ms);
     if (idem__fork_is_copy(here))
         return;
-    if (conn->state == IDEM__CONN_GREETING && now_ms >= conn->dial_end_ms)
+    if (conn->state == IDEM__CONN_HANDSHAKE && now_ms >= conn->dial_end_ms)
         lose_link(conn, ETIMEDOUT, "it does not answer", now_ms);
     if (conn->sent_on &&
         (conn->wire.calls.count == 0 || now_ms >= conn->drain_end_ms))
@@ -328,7 +329,7 @@ void idem_conn_process(idem_conn *conn, uint32_t ready, uint64_t now_ms) {
         return; /* a callback has forked: the child begins anew */
     if (conn->state == IDEM__CONN_UP)
         idem__conn_send_waiting(conn, now_ms);
-    if (conn->state >= IDEM__CONN_GREETING)
+    if (conn->state >= IDEM__CONN_HANDSHAKE)
         write_link(conn, now_ms);
     conn->busy = false;
 }
@@ -362,8 +363,8 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
         next_ms = conn->waiting.next_ms;
     if (conn->state == IDEM__CONN_PAUSING && conn->retry_at_ms < next_ms)
         next_ms = conn->retry_at_ms;
-    bool linking =
-        conn->state == IDEM__CONN_DIALING || conn->state == IDEM__CONN_GREETING;
+    bool linking = conn->state == IDEM__CONN_DIALING ||
+                   conn->state == IDEM__CONN_HANDSHAKE;
     if (linking && conn->dial_end_ms < next_ms)
         next_ms = conn->dial_end_ms;
     if (conn->sent_on && conn->drain_end_ms < next_ms)
@@ -374,7 +375,7 @@ int32_t idem_conn_timeout_ms(const idem_conn *conn, uint64_t now_ms) {
 int32_t idem_conn_info(const idem_conn *conn, idem_info *info) {
     if (idem__sized_check(&idem__info_layout, info, "info", NULL) != 0)
         return IDEM_E_ARGUMENT;
-    if (!conn->greeted || idem__fork_is_copy(conn->generation))
+    if (!conn->has_hello || idem__fork_is_copy(conn->generation))
         return IDEM_E_CONNECT;
     idem__info_fill(&conn->hello, conn->endpoint.name, info);
     return 0;

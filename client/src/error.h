@@ -37,7 +37,7 @@ int32_t idem__fail_said(idem_error *err, const char *endpoint, idp_error said,
 void idem__text_copy(char *to, size_t size, idp_slice from, uint8_t least,
                      uint8_t most);
 
-/* Whether a server that is greeted in vain, for that reason, will be the next
+/* Whether a server that is asked in vain, for that reason, will be the next
  * time, too. */
 bool idem__is_final(int32_t code);
 

@@ -161,9 +161,9 @@ int32_t idem__handshake_read(const char *name, const idp_reply *reply,
     if (idp_hello_read(reply->result, hello) && hello->shards > 0 &&
         hello->shards <= IDP_SHARDS_MAX)
         return 0;
-    return idem__fail_at(err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
-                         "%s greets in words that this version does not know",
-                         name);
+    return idem__fail_at(
+        err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
+        "%s says hello in words that this version does not know", name);
 }
 
 /* Where one try must do, whoever is silent is asked whether it is Redis. NULL
@@ -196,11 +196,11 @@ static int32_t exchange_handshake(const idem__handshake *handshake,
     idem__op op = {.deadline_ms = UINT64_MAX};
     idp_reply reply = {0};
     idem__heard what;
-    idem__greeting greeting =
-        idem__greeting_of(handshake->uri, handshake->shard);
+    idem__hello_args args =
+        idem__hello_args_of(handshake->uri, handshake->shard);
     if (!idem__seal_begin(handshake->seal, handshake->uri,
                           handshake->endpoint) ||
-        idem__wire_hello(wire, &op, &greeting) != 0)
+        idem__wire_hello(wire, &op, &args) != 0)
         return idem__fail(err, IDEM_E_MEMORY, "no memory for a connection");
     const char *kind = ask_kind(handshake, wire, fd, &reply, &what);
     int why = errno;
@@ -222,14 +222,14 @@ static int32_t exchange_handshake(const idem__handshake *handshake,
 
 /* When an address that is connected must have answered: one that says nothing
  * leaves the others their share. */
-static uint64_t greeted_by_ms(const idem__race *race) {
+static uint64_t handshake_end_ms(const idem__race *race) {
     uint64_t now_ms = idem_now_ms();
     if (now_ms >= race->deadline_ms)
         return race->deadline_ms;
     return now_ms + (race->deadline_ms - now_ms) / (idem__race_left(race) + 1);
 }
 
-/* The first address that connects and greets; -1 with err filled. */
+/* The first address that connects and answers; -1 with err filled. */
 static int handshake_any(const idem__handshake *handshake, idem__race *race,
                          idem__wire *wire, idp_hello *hello, idem_error *err) {
     for (;;) {
@@ -240,7 +240,7 @@ static int handshake_any(const idem__handshake *handshake, idem__race *race,
                                   : fail_handshake(handshake, err, race->error,
                                                    strerror(race->error));
         idem__handshake one = *handshake;
-        one.deadline_ms = greeted_by_ms(race);
+        one.deadline_ms = handshake_end_ms(race);
         int32_t code = exchange_handshake(&one, wire, fd, hello, err);
         if (code == 0) {
             *handshake->good = race->addrs[at];
@@ -268,7 +268,7 @@ int idem__handshake_server(const idem__handshake *handshake, idem__wire *wire,
     idem__race_end(&race);
     if (fd < 0)
         return -1;
-    idem__wire_greeted(wire, hello);
+    idem__wire_set_hello(wire, hello);
     idem__wire_reset(wire);
     return fd;
 }

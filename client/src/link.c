@@ -35,9 +35,10 @@ static idem__seen seen_of(const idem__link *link) {
 
 /* ------------------------------------------------------------- connecting */
 
-void idem__link_dial(idem__link *link) {
+void idem__link_dial(idem__link *link, uint64_t call_end_ms) {
     assert(link->state == IDEM__LINK_DOWN);
     link->state = IDEM__LINK_DIALING;
+    link->call_end_ms = call_end_ms;
     link->backoff.attempts++;
     link->serial = idem__selector_get(link->selector, &link->endpoint);
 }
@@ -45,9 +46,9 @@ void idem__link_dial(idem__link *link) {
 /* A server that takes the connection and says nothing may not eat the whole
  * deadline where there is another one: each that is still to come in this round
  * has its share. */
-uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
-                                uint64_t now_ms) {
-    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t now_ms) {
+    uint64_t end_ms = link->call_end_ms;
+    uint64_t left_ms = end_ms > now_ms ? end_ms - now_ms : 0;
     uint64_t dial_ms = link->uri->connect_timeout_ms;
     uint32_t count = link->uri->endpoints_count;
     if (count > 1) {
@@ -62,14 +63,14 @@ uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
 
 static bool learn_hello(const idem__link *link, uint64_t now_ms,
                         idem_error *err) {
-    idem__greeted greeted = {.serial = link->serial,
-                             .endpoint = &link->endpoint,
-                             .hello = &link->hello,
-                             .now_ms = now_ms};
-    return idem__selector_learn(link->selector, &greeted, err);
+    idem__heard_hello heard = {.serial = link->serial,
+                               .endpoint = &link->endpoint,
+                               .hello = &link->hello,
+                               .now_ms = now_ms};
+    return idem__selector_learn(link->selector, &heard, err);
 }
 
-bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
+bool idem__link_up(idem__link *link, uint64_t now_ms, idem_error *err) {
     assert(link->state == IDEM__LINK_DIALING);
     if (!learn_hello(link, now_ms, err))
         return false;
@@ -82,18 +83,18 @@ bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err) {
 }
 
 void idem__link_handshake_again(idem__link *link) {
-    static const idem__greeting greeting = {.shard = -1};
+    static const idem__hello_args args = {.shard = -1};
     assert(link->state == IDEM__LINK_UP);
     if (idem__leads(&link->hello) || link->probe.op.pending)
         return;
     link->probe.op.deadline_ms = UINT64_MAX;
     link->probed_ms = link->quiet_ms;
     /* Without memory for it the next change tries again. */
-    (void)idem__wire_hello(&link->wire, &link->probe.op, &greeting);
+    (void)idem__wire_hello(&link->wire, &link->probe.op, &args);
 }
 
-void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
-                              uint64_t now_ms) {
+void idem__link_hello_came(idem__link *link, const idp_reply *reply,
+                           uint64_t now_ms) {
     idp_hello hello;
     idem_error why;
     if (idem__handshake_read(link->endpoint.name, reply, &hello, &why) != 0)
@@ -119,7 +120,9 @@ int32_t idem__link_undialed(idem__link *link, const idem_error *why,
                             uint64_t now_ms) {
     assert(link->state == IDEM__LINK_DIALING);
     idem__wire_reset(&link->wire);
-    link->why = *why;
+    /* One that the call's own end cut short says less than the one before. */
+    if (link->why.code == 0 || now_ms < link->call_end_ms)
+        link->why = *why;
     set_retry(link, now_ms);
     if (is_shard_gone(link, why)) {
         idem__selector_unlearn(link->selector, link->serial);

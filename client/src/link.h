@@ -23,7 +23,7 @@
 
 typedef enum idem__link_state {
     IDEM__LINK_DOWN,    /* no descriptor */
-    IDEM__LINK_DIALING, /* its driver connects and greets */
+    IDEM__LINK_DIALING, /* its driver shakes hands */
     IDEM__LINK_UP,
     IDEM__LINK_BROKEN /* until its driver has let go of the descriptor */
 } idem__link_state;
@@ -49,11 +49,13 @@ typedef struct idem__link {
     uint64_t serial;      /* the selector's, when it was dialled */
     uint64_t read_bytes;  /* ever */
     uint64_t retry_at_ms; /* DOWN: no attempt before */
+    uint64_t call_end_ms; /* DIALING: when the call ends that it is for */
     idem__backoff backoff;
     idem__wire wire;
     idp_hello hello;
     idem__endpoint endpoint; /* that it is or was connected to */
-    idem_error why;          /* DOWN: the last dial's failure */
+    idem_error why;          /* DOWN: the last dial's failure, where it was
+                              * not cut short by the end of its call */
     uint64_t drain_end_ms;   /* 0, or the server goes down: it gets no more
                               * calls, and until then to answer what it has */
     uint64_t quiet_ms;       /* how long was listened and nothing heard */
@@ -70,19 +72,18 @@ void idem__link_fini(idem__link *link);
 
 /* ------------------------------------------------------------- connecting */
 
-/* DOWN to DIALING: link->endpoint is where to. */
-void idem__link_dial(idem__link *link);
-/* When a dial that begins now is given up, for a call with that deadline. */
-uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t deadline_ms,
-                                uint64_t now_ms);
-/* The server has greeted with link->hello: UP, or false with err filled where
+/* DOWN to DIALING, for a call that ends then: link->endpoint is where to. */
+void idem__link_dial(idem__link *link, uint64_t call_end_ms);
+/* When it is given up. */
+uint64_t idem__link_dial_end_ms(const idem__link *link, uint64_t now_ms);
+/* The server has said link->hello: UP, or false with err filled where
  * it is not to be believed: that is a failed dial. */
-bool idem__link_greeted(idem__link *link, uint64_t now_ms, idem_error *err);
-/* UP, and a change was answered: where a replica had greeted it was promoted,
- * and is asked in which epoch, and how many shards it has. */
+bool idem__link_up(idem__link *link, uint64_t now_ms, idem_error *err);
+/* UP, and a change was answered: what was a replica was promoted, and is asked
+ * in which epoch, and how many shards it has. */
 void idem__link_handshake_again(idem__link *link);
-void idem__link_greeted_again(idem__link *link, const idp_reply *reply,
-                              uint64_t now_ms);
+void idem__link_hello_came(idem__link *link, const idp_reply *reply,
+                           uint64_t now_ms);
 /* DIALING to DOWN, the next server's turn. 0: the call may wait for another
  * dial; else the code that ends its attempt (IDEM_E_LOST: route it again). */
 int32_t idem__link_undialed(idem__link *link, const idem_error *why,

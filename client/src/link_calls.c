@@ -80,7 +80,7 @@ idem__next idem__link_next(idem__link *link, idem__attempt **attempt,
         if (op == &link->probe.op) {
             link->is_alive = true;
             if (op->method == IDP_HELLO)
-                idem__link_greeted_again(link, reply, now_ms);
+                idem__link_hello_came(link, reply, now_ms);
             continue;
         }
         *attempt = (idem__attempt *)op;

@@ -102,29 +102,29 @@ bool idem__leads(const idp_hello *hello) {
  * lower than another primary's was: it may be cut off, and not know yet that
  * it was replaced. One that comes back by itself may tell what it likes. */
 static bool is_believed(idem__selector *selector,
-                        const idem__greeted *greeted) {
-    uint64_t epoch = greeted->hello->epoch;
-    if (!idem__leads(greeted->hello))
+                        const idem__heard_hello *heard) {
+    uint64_t epoch = heard->hello->epoch;
+    if (!idem__leads(heard->hello))
         return true; /* it names the primary, or none */
     if (epoch < selector->epoch &&
-        !idem__endpoint_same(greeted->endpoint, &selector->epoch_at)) {
+        !idem__endpoint_same(heard->endpoint, &selector->epoch_at)) {
         if (selector->doubt_end_ms == 0)
-            selector->doubt_end_ms = greeted->now_ms + IDEM__DOUBT_MS;
-        if (greeted->now_ms < selector->doubt_end_ms)
+            selector->doubt_end_ms = heard->now_ms + IDEM__DOUBT_MS;
+        if (heard->now_ms < selector->doubt_end_ms)
             return false;
     }
     selector->epoch = epoch;
-    selector->epoch_at = *greeted->endpoint;
+    selector->epoch_at = *heard->endpoint;
     selector->doubt_end_ms = 0;
     return true;
 }
 
 bool idem__selector_learn(idem__selector *selector,
-                          const idem__greeted *greeted, idem_error *err) {
-    const idp_hello *hello = greeted->hello;
-    const char *name = greeted->endpoint->name;
+                          const idem__heard_hello *heard, idem_error *err) {
+    const idp_hello *hello = heard->hello;
+    const char *name = heard->endpoint->name;
     pthread_mutex_lock(&selector->lock);
-    bool believed = is_believed(selector, greeted);
+    bool believed = is_believed(selector, heard);
     if (!believed)
         idem__fail_at(
             err, IDEM_E_CONNECT, (idem__where){.endpoint = name},
@@ -133,7 +133,7 @@ bool idem__selector_learn(idem__selector *selector,
             "to go on, it is believed after %u s",
             name, (unsigned long long)hello->epoch, selector->epoch_at.name,
             (unsigned long long)selector->epoch, IDEM__DOUBT_MS / 1000);
-    if (believed && atomic_load(&selector->serial) == greeted->serial) {
+    if (believed && atomic_load(&selector->serial) == heard->serial) {
         /* A replica only says where to go: one connection is enough. */
         bool spread = selector->uri->shard_aware && idem__leads(hello);
         selector->shards = spread ? hello->shards : 1;

@@ -80,26 +80,26 @@ void idem__selector_redirect(idem__selector *selector, uint64_t serial,
 /* Whether hello says that it takes changes: a replica names the primary. */
 bool idem__leads(const idp_hello *hello);
 
-/* One connection that was greeted. */
-typedef struct idem__greeted {
+/* What one connection was told. */
+typedef struct idem__heard_hello {
     uint64_t serial; /* the selector's, as it was dialled */
     const idem__endpoint *endpoint;
     const idp_hello *hello;
     uint64_t now_ms;
-} idem__greeted;
+} idem__heard_hello;
 
 /* What hello told; all but the epoch is forgotten when the client has moved on
  * since. False, with err filled, when it calls itself the primary in an epoch
  * that is over: another server has told of a higher one, and it is to be
  * looked for first. */
 bool idem__selector_learn(idem__selector *selector,
-                          const idem__greeted *greeted, idem_error *err);
+                          const idem__heard_hello *heard, idem_error *err);
 /* The address that answered last: a name with several may be several servers,
  * and the shared connections of a client belong to one. */
 void idem__selector_good(idem__selector *selector, idem__addr *good);
 void idem__selector_set_good(idem__selector *selector, const idem__addr *good);
 
-/* It no longer is what it told: every shared connection greets it anew. */
+/* It no longer is what it told: every shared connection asks it anew. */
 void idem__selector_unlearn(idem__selector *selector, uint64_t serial);
 
 /* The shard that owns the key; 0 without a key. False while it is not known

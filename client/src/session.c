@@ -15,7 +15,7 @@ struct idem_session {
     uint64_t generation; /* a child's copy of it is over */
     idem__wire wire;
     idp_hello hello;
-    bool greeted;
+    bool has_hello;
     bool closing;
 };
 
@@ -86,8 +86,8 @@ int32_t idem_session_hello(idem_session *session, const char *secret,
         return IDEM_E_MEMORY;
     call->op.deadline_ms = deadline_ms;
     idp_slice words = {(const uint8_t *)secret, len};
-    idem__greeting greeting = {.secret = words, .shard = shard};
-    int32_t code = idem__wire_hello(&session->wire, &call->op, &greeting);
+    idem__hello_args args = {.secret = words, .shard = shard};
+    int32_t code = idem__wire_hello(&session->wire, &call->op, &args);
     if (code != 0)
         idem__free(call);
     return code;
@@ -108,7 +108,7 @@ int32_t idem_session_call(idem_session *session, int32_t method,
     call->op.deadline_ms = now_ms + ask.timeout_ms;
     if (method == IDEM_ACQUIRE)
         idem__async_op_nonce(call, ask.request.nonce);
-    if (session->greeted)
+    if (session->has_hello)
         call->trimmed = idem__wire_trim(&session->hello, &ask.request);
     code = idem__wire_queue(&session->wire, &call->op, &ask.request);
     if (code != 0)
@@ -119,7 +119,7 @@ int32_t idem_session_call(idem_session *session, int32_t method,
 int32_t idem_session_info(const idem_session *session, idem_info *info) {
     if (idem__sized_check(&idem__info_layout, info, "info", NULL) != 0)
         return IDEM_E_ARGUMENT;
-    if (!session->greeted)
+    if (!session->has_hello)
         return IDEM_E_CONNECT;
     idem__info_fill(&session->hello, "", info);
     return 0;
@@ -145,9 +145,9 @@ static void answer_session_call(idem_session *session, idem__async_op *call,
                                 const idp_reply *reply) {
     if (call->op.method == IDP_HELLO && !reply->is_error &&
         idp_hello_read(reply->result, &session->hello)) {
-        session->greeted = true;
-        idem__wire_greeted(&session->wire, &session->hello);
-        idem__async_op_greeted(call);
+        session->has_hello = true;
+        idem__wire_set_hello(&session->wire, &session->hello);
+        idem__async_op_pong(call);
     } else {
         idem__async_op_answer(call, SERVER, reply);
     }

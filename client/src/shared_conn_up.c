@@ -83,15 +83,14 @@ void idem__shared_conn_break(idem__shared_conn *conn, int os_error,
 }
 
 /* Without the lock: nobody else touches a shared connection that is DIALING. */
-static int dial_server(idem__shared_conn *conn, uint64_t deadline_ms,
-                       idem_error *err) {
+static int dial_server(idem__shared_conn *conn, idem_error *err) {
     idem__link *link = &conn->link;
     idem__handshake handshake = {
         .uri = link->uri,
         .endpoint = &link->endpoint,
         .shard = link->shard,
         .seal = &conn->seal,
-        .deadline_ms = idem__link_dial_end_ms(link, deadline_ms, idem_now_ms()),
+        .deadline_ms = idem__link_dial_end_ms(link, idem_now_ms()),
         .lookup = &conn->lookup};
     idem__addr good;
     handshake.good = &good;
@@ -111,7 +110,7 @@ static int dial_server(idem__shared_conn *conn, uint64_t deadline_ms,
 /* 0, or the code that ends the attempt of whoever has dialled. */
 static int32_t take_dialed(idem__shared_conn *conn, int fd, idem_error *err) {
     int32_t code = 0;
-    if (fd >= 0 && idem__link_greeted(&conn->link, idem_now_ms(), err)) {
+    if (fd >= 0 && idem__link_up(&conn->link, idem_now_ms(), err)) {
         conn->fd = fd;
     } else {
         if (fd >= 0)
@@ -126,11 +125,11 @@ static int32_t attempt_connect(idem__shared_conn *conn, uint64_t deadline_ms,
                                idem_error *err) {
     idem_error why = {.size = sizeof why};
     idem__watch *watch = conn->link.selector->watch;
-    idem__link_dial(&conn->link);
+    idem__link_dial(&conn->link, deadline_ms);
     pthread_mutex_unlock(&conn->lock);
     if (watch != NULL)
         idem__watch_tell(watch);
-    int fd = dial_server(conn, deadline_ms, &why);
+    int fd = dial_server(conn, &why);
     pthread_mutex_lock(&conn->lock);
     int32_t code = take_dialed(conn, fd, &why);
     if (code != 0)

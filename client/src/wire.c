@@ -107,37 +107,37 @@ idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply) {
     return IDEM__NEXT_NONE;
 }
 
-idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard) {
-    idem__greeting greeting = {.shard = shard};
+idem__hello_args idem__hello_args_of(const idem__uri *uri, int32_t shard) {
+    idem__hello_args args = {.shard = shard};
     if (uri->has_secret)
-        greeting.secret = (idp_slice){uri->secret, uri->secret_len};
+        args.secret = (idp_slice){uri->secret, uri->secret_len};
     if (uri->client_len > 0)
-        greeting.client =
+        args.client =
             (idp_slice){(const uint8_t *)uri->client, uri->client_len};
-    return greeting;
+    return args;
 }
 
 /* A msgid whose bytes end a line, cd 0d 0a: programs that read lines (Redis,
  * memcached, a mail server) answer this at once with a complaint, by which they
  * are known, where they would wait for the rest of a line without end. It is
- * the connection's first: one that greets again goes on counting, for replies
- * may yet come to calls that have timed out. */
+ * the connection's first: another hello goes on counting, for replies may yet
+ * come to calls that have timed out. */
 #define MSGID_OF_HELLO 0x0d0au
 
 int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
-                         const idem__greeting *greeting) {
+                         const idem__hello_args *args) {
     idp_request request = {.method = IDP_HELLO,
-                           .secret = greeting->secret,
-                           .client = greeting->client,
-                           .has_shard = greeting->shard >= 0};
+                           .secret = args->secret,
+                           .client = args->client,
+                           .has_shard = args->shard >= 0};
     if (request.has_shard)
-        request.shard = (uint32_t)greeting->shard;
+        request.shard = (uint32_t)args->shard;
     if (wire->queued_bytes == 0)
         wire->calls.last_msgid = MSGID_OF_HELLO - 1;
     return idem__wire_queue(wire, op, &request);
 }
 
-void idem__wire_greeted(idem__wire *wire, const idp_hello *hello) {
+void idem__wire_set_hello(idem__wire *wire, const idp_hello *hello) {
     uint64_t result_bytes_max = hello->result_bytes_max;
     if (result_bytes_max == 0)
         result_bytes_max = RESULT_BYTES_MAX_FIRST;

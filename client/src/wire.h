@@ -53,20 +53,20 @@ typedef enum idem__next {
 /* A reply that nobody waits for any more is dropped. */
 idem__next idem__wire_next(idem__wire *wire, idem__op **op, idp_reply *reply);
 
-/* Who greets. */
-typedef struct idem__greeting {
+/* What hello says of us. */
+typedef struct idem__hello_args {
     idp_slice secret; /* ptr NULL: none */
     idp_slice client; /* ptr NULL: not told */
     int32_t shard;    /* -1: stay where we are */
-} idem__greeting;
+} idem__hello_args;
 
-idem__greeting idem__greeting_of(const idem__uri *uri, int32_t shard);
+idem__hello_args idem__hello_args_of(const idem__uri *uri, int32_t shard);
 
 int32_t idem__wire_hello(idem__wire *wire, idem__op *op,
-                         const idem__greeting *greeting);
+                         const idem__hello_args *args);
 
 /* What the handshake's answer changes for the bytes to come. */
-void idem__wire_greeted(idem__wire *wire, const idp_hello *hello);
+void idem__wire_set_hello(idem__wire *wire, const idp_hello *hello);
 
 /* A result that the server would not keep is not sent at all. Returns whether
  * it was taken out. */

@@ -42,7 +42,7 @@ static void end_failed(ids_socket *socket, bool is_open) {
 }
 
 /* Hands are shaken: the time for its first request begins. */
-static void greet_socket(ids_socket *socket) {
+static void end_socket_handshake(ids_socket *socket) {
     ids_net *net = socket->net;
     uint64_t now_ms = net->worker->now_ms;
     ids_handshakes_leave(&net->handshakes, &socket->handshake);
@@ -58,8 +58,8 @@ static void open_input(ids_socket *socket, size_t got) {
     switch (got ? ids_seal_came(net, conn, got) : ids_seal_cut(net, conn)) {
     case IDS_OPENED:
         break;
-    case IDS_OPENED_GREETED:
-        greet_socket(socket);
+    case IDS_OPENED_SHAKEN:
+        end_socket_handshake(socket);
         break;
     case IDS_OPENED_ENDED:
         ids_reader_end(net->line, conn);

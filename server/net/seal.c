@@ -78,7 +78,7 @@ bool ids_seal_cert_holds(ids_tls *tls, const ids_conn *conn) {
 }
 
 /* Hands are shaken. Who is not to be served hears so at its first request. */
-static void greet_sealed(ids_net *net, ids_conn *conn) {
+static void end_sealed_handshake(ids_net *net, ids_conn *conn) {
     ids_seal *seal = conn->seal;
     uint64_t *counters = net->worker->counters.of;
     bool is_http = conn->http != NULL;
@@ -120,7 +120,7 @@ static ids_opened opened_of(ids_net *net, ids_conn *conn, bool was_up) {
         return fail(net, conn);
     if (state == IDP_TLS_ENDED)
         return IDS_OPENED_ENDED;
-    return seal->is_up && !was_up ? IDS_OPENED_GREETED : IDS_OPENED;
+    return seal->is_up && !was_up ? IDS_OPENED_SHAKEN : IDS_OPENED;
 }
 
 /* What is opened has to go somewhere: where buffers are full, the line keeps
@@ -143,7 +143,7 @@ ids_opened ids_seal_came(ids_net *net, ids_conn *conn, size_t len) {
         input = room_for_plain(net, conn);
         got = idp_tls_read(seal->tls, &came, input.ptr, input.max);
         if (!seal->is_up && (got || idp_tls_state_of(seal->tls) == IDP_TLS_UP))
-            greet_sealed(net, conn);
+            end_sealed_handshake(net, conn);
         if (got && conn->http)
             ids_http_received(net, conn, input.ptr, got);
         else if (got)

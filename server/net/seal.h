@@ -21,17 +21,17 @@ typedef struct ids_seal {
     idp_bytes out; /* sealed, and not sent from out_at on */
     size_t out_at;
     size_t held; /* by the engine, as its worker's buffers count it */
-    bool is_up;  /* hands were shaken, and it was greeted */
+    bool is_up;  /* hands were shaken */
     char *why; /* its certificate is not good; NULL: it is, or there is none */
     ids_cert_of cert; /* over HTTP */
 } ids_seal;
 
 typedef enum ids_opened {
     IDS_OPENED,
-    IDS_OPENED_GREETED, /* hands are shaken with this */
-    IDS_OPENED_ENDED,   /* the client says no more; it is told the rest */
-    IDS_OPENED_FAILED   /* it was logged and counted; what is sealed may leave
-                         * yet, nothing else */
+    IDS_OPENED_SHAKEN, /* hands are shaken with this */
+    IDS_OPENED_ENDED,  /* the client says no more; it is told the rest */
+    IDS_OPENED_FAILED  /* it was logged and counted; what is sealed may leave
+                        * yet, nothing else */
 } ids_opened;
 
 /* Room for what comes, of the loop's. NULL: no memory. */

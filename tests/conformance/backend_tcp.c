@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { INBOX_MAX = 64, GREETING_MS = 10000 };
+enum { INBOX_MAX = 64, HELLO_MS = 10000 };
 
 typedef struct line {
     conf_link link; /* its fd is -1: not connected */
@@ -142,12 +142,12 @@ static void send_all(line *l, const uint8_t *bytes, size_t len) {
 }
 
 /* Shows the secret, and keeps its answer from the story. */
-static void greet(tcp_backend *t, line *l) {
+static void say_hello(tcp_backend *t, line *l) {
     idt_buf hello = {0};
     server_pack_hello(&hello, t->secret);
     send_all(l, hello.at, hello.len);
     idt_buf_free(&hello);
-    listen_until(t, tcp_now_ms(&t->base) + GREETING_MS, l);
+    listen_until(t, tcp_now_ms(&t->base) + HELLO_MS, l);
     if (l->inbox_count > 0) {
         idt_buf_free(&l->inbox[0].bytes);
         l->inbox_count = 0;
@@ -160,7 +160,7 @@ static void tcp_send(backend *b, int who, const uint8_t *bytes, size_t len) {
     if (l->link.fd < 0) {
         connect_line(t, l);
         if (t->secret && l->link.fd >= 0) {
-            greet(t, l);
+            say_hello(t, l);
         }
     }
     if (l->link.fd < 0) {

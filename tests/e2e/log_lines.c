@@ -23,8 +23,8 @@ static void says(const daemon_t *daemon, const char *text) {
 }
 
 /* hello with a name and this secret (NULL: none); what it was told. */
-static int greet_as(const daemon_t *daemon, const char *name,
-                    const char *secret) {
+static int say_hello_as(const daemon_t *daemon, const char *name,
+                        const char *secret) {
     wire w;
     idp_reply reply;
     idp_request hello = {.method = IDP_HELLO, .client = text_slice(name)};
@@ -46,8 +46,8 @@ static void who_was_refused(void) {
     daemon_start(&daemon,
                  &(daemon_spec){.program = program,
                                 .flags = {"--secret-file", path, NULL}});
-    CHECK(greet_as(&daemon, "till 3", "barley") == IDP_E_DENIED, "let in");
-    CHECK(greet_as(&daemon, "nosy\n\"x\"", NULL) == IDP_E_DENIED, "let in");
+    CHECK(say_hello_as(&daemon, "till 3", "barley") == IDP_E_DENIED, "let in");
+    CHECK(say_hello_as(&daemon, "nosy\n\"x\"", NULL) == IDP_E_DENIED, "let in");
     says(&daemon, "msg=\"refused: no secret, or a wrong one\" from=127.0.0.1:");
     says(&daemon, "client=\"till 3\" reason=\"the secret is wrong\"");
     says(&daemon, "client=\"nosy\\x0a\\x22x\\x22\" reason=\"hello must carry");

@@ -52,7 +52,7 @@ typedef struct link {
 typedef struct scene {
     idem_async *async; /* NULL: it was closed */
     int listener;
-    bool greets;
+    bool answers_hello;
     uint32_t shards;
     uint64_t now_ms;
     link_t links[LINKS];
@@ -160,7 +160,7 @@ static void hang_up(link_t *link) {
     link->method = IDP_METHOD_COUNT;
 }
 
-static void greet(link_t *link, uint32_t msgid) {
+static void answer_hello(link_t *link, uint32_t msgid) {
     uint8_t bytes[1024];
     idp_hello hello = {.protocol = 1,
                        .shards = s.shards,
@@ -186,8 +186,8 @@ static void hear_requests(link_t *link) {
         read_to += frame;
         link->msgid = request.msgid;
         link->method = request.method;
-        if (request.method == IDP_HELLO && s.greets)
-            greet(link, request.msgid);
+        if (request.method == IDP_HELLO && s.answers_hello)
+            answer_hello(link, request.msgid);
     }
     memmove(link->in, link->in + read_to, link->in_len - read_to);
     link->in_len -= read_to;
@@ -290,7 +290,7 @@ static void begin(uint8_t how) {
     char uri[160];
     int listener = s.listener;
     s = (scene){.listener = listener, .now_ms = 1000};
-    s.greets = (how & 1) != 0;
+    s.answers_hello = (how & 1) != 0;
     s.shards = 1 + how / 2 % LINES_MAX;
     for (uint32_t i = 0; i < LINKS; i++)
         s.links[i].fd = -1;

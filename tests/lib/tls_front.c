@@ -30,7 +30,7 @@ typedef struct pipe_of {
 typedef struct pair {
     int client, server; /* -1: none */
     idp_tls *tls;
-    bool greeted;
+    bool is_up;
     uint32_t turns;
     pipe_of in;   /* opened, for the server */
     pipe_of out;  /* sealed, for the client */
@@ -42,7 +42,7 @@ struct tls_front {
     idp_tls_context *context;
     int listener, bell;
     uint16_t port;
-    _Atomic uint32_t greeted, verified;
+    _Atomic uint32_t handshakes, verified;
     _Atomic bool stops, cuts;
     pthread_t thread;
     pair pairs[PAIRS_MAX];
@@ -131,11 +131,11 @@ static void seal(pair *one) {
     one->said.len = plain.len;
 }
 
-static void note_greeted(tls_front *front, pair *one) {
-    if (one->greeted || idp_tls_state_of(one->tls) != IDP_TLS_UP)
+static void note_handshake(tls_front *front, pair *one) {
+    if (one->is_up || idp_tls_state_of(one->tls) != IDP_TLS_UP)
         return;
-    one->greeted = true;
-    atomic_fetch_add(&front->greeted, 1);
+    one->is_up = true;
+    atomic_fetch_add(&front->handshakes, 1);
     if (idp_tls_peer(one->tls).verified)
         atomic_fetch_add(&front->verified, 1);
     one->server = dial(front->config.upstream);
@@ -155,12 +155,12 @@ static bool hear_client(tls_front *front, pair *one) {
     idp_slice came = {sealed, (size_t)got};
     one->in.len +=
         idp_tls_read(one->tls, &came, one->in.bytes + one->in.len, room);
-    note_greeted(front, one);
+    note_handshake(front, one);
     if (front->config.keys_each != 0 &&
         ++one->turns % front->config.keys_each == 0)
         idp_tls_update_keys(one->tls);
     if (idp_tls_state_of(one->tls) < IDP_TLS_ENDED)
-        return !one->greeted || one->server >= 0;
+        return !one->is_up || one->server >= 0;
     if (idp_tls_fault_of(one->tls) == IDP_TLS_NOT_TLS) {
         static const uint8_t alert[] = {0x15, 3, 3, 0, 2, 2, 10};
         (void)!send(one->client, alert, sizeof alert, MSG_NOSIGNAL);
@@ -262,8 +262,8 @@ uint16_t front_port(const tls_front *front) {
     return front->port;
 }
 
-uint32_t front_greeted(const tls_front *front) {
-    return atomic_load(&front->greeted);
+uint32_t front_handshakes(const tls_front *front) {
+    return atomic_load(&front->handshakes);
 }
 
 uint32_t front_verified(const tls_front *front) {

@@ -22,7 +22,7 @@ tls_front *front_start(const front_config *config);
 uint16_t front_port(const tls_front *front);
 /* Connections whose hands were shaken, and how many of those showed a
  * certificate that was good. */
-uint32_t front_greeted(const tls_front *front);
+uint32_t front_handshakes(const tls_front *front);
 uint32_t front_verified(const tls_front *front);
 /* Each connection is cut, without a word, when this returns. */
 void front_cut(tls_front *front);

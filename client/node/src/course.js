@@ -6,7 +6,7 @@
 
 const answers = require('./answers.js');
 const { CODES, UNCHANGED, UNKNOWN, fail, said } = require('./errors.js');
-const { Backoff, PAUSE_MS_FIRST } = require('./target.js');
+const { Backoff, PAUSE_MS_FIRST } = require('./selector.js');
 
 // So often does one call go where NOT_PRIMARY sends it. Servers that still
 // send it on then don't know: the other endpoints are asked.
@@ -44,10 +44,10 @@ class Watch {
   }
 }
 
-class Errand {
-  constructor(ask, target, watch, nowMs, timeoutMs, failFastMs, settle) {
+class Course {
+  constructor(ask, selector, watch, nowMs, timeoutMs, failFastMs, settle) {
     this.ask = ask;
-    this.target = target;
+    this.selector = selector;
     this.watch = watch;
     this.startMs = nowMs;
     this.sentMs = nowMs;
@@ -135,22 +135,22 @@ class Errand {
       case 'NOT_PRIMARY':
         this._hops++;
         if (this._hops <= HOPS_MAX && error.primary !== error.endpoint) {
-          this.target.redirect(serial, error.primary);
+          this.selector.redirect(serial, error.primary);
         } else {
-          this.target.failed(serial);
+          this.selector.failed(serial);
         }
         return true;
       case 'SHUTTING_DOWN':
         this._down = error;
-        this.target.failed(serial);
+        this.selector.failed(serial);
         return true;
       case 'UNREPLICATED':
         return this._isNotConfirmed(serial);
       case 'DENIED': {
         // The nodes may not have the same credentials yet.
-        const again = !this._isDenied && this.target.endpoints.length > 1;
+        const again = !this._isDenied && this.selector.endpoints.length > 1;
         this._isDenied = true;
-        this.target.failed(serial);
+        this.selector.failed(serial);
         return again;
       }
       default:
@@ -165,13 +165,13 @@ class Errand {
     this.watch.unreplicated++;
     this.watch.changesWait = true;
     this._unreplicated++;
-    if (this._unreplicated % 2 === 0) this.target.failed(serial);
+    if (this._unreplicated % 2 === 0) this.selector.failed(serial);
     return !this.fastMs;
   }
 
   // -1: the deadline is too near for another attempt.
   _pauseMs(error, nowMs) {
-    if (error.code === 'LOST') return 0; // the lane pauses before it connects
+    if (error.code === 'LOST') return 0; // it pauses before it dials
     const leftMs = this.deadlineMs - nowMs;
     if (leftMs <= 0) return -1;
     if (error.retryMs !== null) {
@@ -232,4 +232,4 @@ function closed() {
   return fail('CLOSED', 'the store was closed; nothing was sent');
 }
 
-module.exports = { Errand, Lost, Watch, timedOut, lost, unsent, closed };
+module.exports = { Course, Lost, Watch, timedOut, lost, unsent, closed };

@@ -5,9 +5,10 @@
 
 const dns = require('node:dns');
 const net = require('node:net');
+const { Deadline } = require('./deadline.js');
 const { fail, said } = require('./errors.js');
 const { Writer } = require('./msgpack.js');
-const { readHello } = require('./target.js');
+const { readHello } = require('./selector.js');
 const tls = require('./tls.js');
 const { Broken, FRAME_BYTES_FIRST, Responses } = require('./wire.js');
 
@@ -40,9 +41,9 @@ function words(error) {
 /** work's end, or late() once the time has come. */
 function within(untilMs, work, late) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()),
-      Math.max(untilMs - performance.now(), 0));
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    const deadline = new Deadline(untilMs - performance.now(),
+      () => reject(late()));
+    work.then(resolve, reject).finally(() => deadline.clear());
   });
 }
 
@@ -75,9 +76,9 @@ function race(addresses, untilMs) {
     const stepMs = Math.min(RACE_MS, leftMs() / (toBegin.length + 1));
     let stepper = null;
     let why = new Error(LATE);
-    const timer = setTimeout(() => end(null, null), leftMs());
+    const deadline = new Deadline(leftMs(), () => end(null, null));
     function end(socket, address) {
-      clearTimeout(timer);
+      deadline.clear();
       clearTimeout(stepper);
       for (const one of waiting) if (one !== socket) one.destroy();
       if (socket) resolve([socket, address]);
@@ -125,9 +126,9 @@ function exchange(socket, endpoint, request, untilMs) {
     let first = null;
     const responses = new Responses(FRAME_BYTES_FIRST, (msgid, error, result) =>
       end(error === null ? null : said(name, error), result));
-    const timer = setTimeout(() => end(silent(endpoint, 'it takes ' +
-      'connections and says nothing; is that idemstored, or another ' +
-      'program?')), Math.max(untilMs - performance.now(), 0));
+    const deadline = new Deadline(untilMs - performance.now(), () =>
+      end(silent(endpoint, 'it takes connections and says nothing; is that ' +
+        'idemstored, or another program?')));
     const onData = (piece) => {
       first ??= piece;
       try {
@@ -143,7 +144,7 @@ function exchange(socket, endpoint, request, untilMs) {
       if (tls.isOfTls(why)) end(tls.failed(name, why));
     };
     function end(why, result) {
-      clearTimeout(timer);
+      deadline.clear();
       socket.off('data', onData).off('close', onClose).off('end', onClose)
         .off('error', onError);
       if (why) reject(why);
@@ -187,7 +188,7 @@ class Dialer {
       addresses.splice(addresses.indexOf(address), 1);
       const endMs = addresses.length > 0 ? performance.now() + share : untilMs;
       try {
-        const made = await this._greet(socket, endpoint, shard, endMs);
+        const made = await this._handshake(socket, endpoint, shard, endMs);
         good.set(endpoint.name, address.key);
         return made;
       } catch (error) {
@@ -199,7 +200,7 @@ class Dialer {
     throw why ?? cannot(endpoint, 'it has no address');
   }
 
-  async _greet(plain, endpoint, shard, untilMs) {
+  async _handshake(plain, endpoint, shard, untilMs) {
     plain.on('error', () => {}); // told by 'close'
     let socket = plain;
     if (this.context !== null) {
@@ -213,7 +214,7 @@ class Dialer {
       untilMs);
     const hello = readHello(result);
     if (hello === null) {
-      throw fail('CONNECT', `${endpoint.name} greets in words that this ` +
+      throw fail('CONNECT', `${endpoint.name} says hello in words that this ` +
         'version does not know', { endpoint: endpoint.name });
     }
     return { socket, hello, endpoint };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection that a server has greeted: calls go out in the order in which
-// they are made, many in one write, and each is told its answer or its loss.
+// One connection to a server that has said hello: calls go out in the order in
+// which they are made, many in one write, and each is told its answer or its
+// loss.
 'use strict';
 
-const { Lost, lost, timedOut } = require('./errand.js');
+const { Lost, lost, timedOut } = require('./course.js');
+const { Deadline } = require('./deadline.js');
 const { Writer } = require('./msgpack.js');
-const { readHello } = require('./target.js');
+const { readHello } = require('./selector.js');
 const { Broken, FRAME_BYTES_MORE, Responses } = require('./wire.js');
 
 // A connection under way that has been quiet for so long is asked whether it
@@ -26,15 +28,15 @@ class Probe {
 }
 
 class Link {
-  /** made: what Dialer.dial gave. plan: its lane's. failed(errand, lost): what
-   *  becomes of a call that was lost. */
+  /** made: what Dialer.dial gave. plan: its shared connection's.
+   *  failed(course, lost): what becomes of a call that was lost. */
   constructor(made, plan, watch, failed) {
     this.endpoint = made.endpoint;
     this.hello = made.hello;
     this.serial = plan.serial;
     this.broken = null;
     this.drainingMs = 0;
-    this.pending = new Map(); // msgid: Errand or Probe
+    this.pending = new Map(); // msgid: Course or Probe
     this._room = []; // who waits for room, in order
     this._socket = made.socket;
     this._plan = plan;
@@ -43,10 +45,10 @@ class Link {
     this._msgid = 0;
     this._writer = new Writer();
     this._isFlushing = false;
-    this._isGreeting = false;
+    this._isHelloPending = false;
     this._heardMs = 0;
     this._probedMs = 0; // 0: no ping is out
-    this._timer = null;
+    this._deadline = null;
     this._timerAtMs = Infinity;
     this._flush = () => this._writeOut();
     this._look = () => this._lookAround();
@@ -74,10 +76,10 @@ class Link {
 
   // ----------------------------------------------------------------- calls
 
-  call(errand, nowMs) {
+  call(course, nowMs) {
     const msgid = this._next();
-    errand.write(this._writer, msgid, nowMs, this.hello.resultBytesMax);
-    this._sent(msgid, errand, nowMs);
+    course.write(this._writer, msgid, nowMs, this.hello.resultBytesMax);
+    this._sent(msgid, course, nowMs);
   }
 
   // A msgid comes again after 2^32 others, and never while it is pending.
@@ -88,14 +90,14 @@ class Link {
     return this._msgid;
   }
 
-  _sent(msgid, errand, nowMs) {
+  _sent(msgid, course, nowMs) {
     if (this.pending.size === 0) {
       this._socket.ref();
       this._heardMs = nowMs;
       this._probedMs = 0;
     }
-    this.pending.set(msgid, errand);
-    this._wakeAt(Math.min(errand.endMs, nowMs + LISTEN_MS), nowMs);
+    this.pending.set(msgid, course);
+    this._wakeAt(Math.min(course.endMs, nowMs + LISTEN_MS), nowMs);
     if (!this._isFlushing) {
       this._isFlushing = true;
       process.nextTick(this._flush);
@@ -145,38 +147,38 @@ class Link {
   }
 
   _answer(msgid, error, result) {
-    const errand = this.pending.get(msgid);
-    if (errand === undefined) return; // its deadline has passed
+    const course = this.pending.get(msgid);
+    if (course === undefined) return; // its deadline has passed
     this._forget(msgid);
     this._plan.backoff.attempts = 0;
-    if (errand.isProbe) {
-      errand.told(result);
+    if (course.isProbe) {
+      course.told(result);
       return;
     }
     const { name } = this.endpoint;
-    const what = errand.answered(name, this.serial, error, result,
+    const what = course.answered(name, this.serial, error, result,
       this.hello.resultBytesMax);
     if (what === null) {
-      if (!this.hello.leads && errand.ask.isChange) this._greetAgain();
+      if (!this.hello.leads && course.ask.isChange) this._helloAgain();
       return;
     }
     if (what.error.code === 'SHUTTING_DOWN' && this.drainingMs === 0) {
       this.drainingMs = performance.now() + DRAIN_MS;
     }
-    this._failed(errand, what);
+    this._failed(course, what);
   }
 
-  // It was a replica when it was greeted, and takes changes: it was promoted.
+  // It was a replica when it said hello, and takes changes: it was promoted.
   // How many shards it has now, and its epoch, is told by another hello.
-  _greetAgain() {
-    if (this._isGreeting) return;
-    this._isGreeting = true;
+  _helloAgain() {
+    if (this._isHelloPending) return;
+    this._isHelloPending = true;
     this._ask('hello', [], (result) => {
-      this._isGreeting = false;
+      this._isHelloPending = false;
       const hello = readHello(result);
       if (hello === null || !hello.leads) return;
       this.hello.leads = true;
-      this._plan.target.learn(this.endpoint, this.serial, hello,
+      this._plan.selector.learn(this.endpoint, this.serial, hello,
         performance.now());
     }, performance.now());
   }
@@ -196,17 +198,18 @@ class Link {
 
   _wakeAt(atMs, nowMs) {
     if (atMs >= this._timerAtMs) return;
-    clearTimeout(this._timer);
+    this._deadline?.clear();
     this._timerAtMs = atMs;
-    this._timer = setTimeout(this._look, Math.max(Math.ceil(atMs - nowMs), 1));
-    this._timer.unref(); // the socket keeps the process while calls wait
+    // The socket keeps the process while calls wait.
+    this._deadline = new Deadline(Math.max(Math.ceil(atMs - nowMs), 1),
+      this._look).unref();
   }
 
   _lookAround() {
     this._timerAtMs = Infinity;
     const nowMs = performance.now();
     if (this.broken !== null || this.pending.size === 0) return;
-    if (this._plan.target.serial !== this.serial) {
+    if (this._plan.selector.serial !== this.serial) {
       this.breakOff('the store has moved to another server');
       return;
     }
@@ -220,18 +223,18 @@ class Link {
     let firstMs = Infinity;
     let lastMs = 0;
     const late = [];
-    for (const [msgid, errand] of this.pending) {
-      if (errand.endMs <= nowMs) {
-        late.push(errand);
+    for (const [msgid, course] of this.pending) {
+      if (course.endMs <= nowMs) {
+        late.push(course);
         this._forget(msgid);
       } else {
-        firstMs = Math.min(firstMs, errand.endMs);
-        if (!errand.isProbe) lastMs = Math.max(lastMs, errand.endMs);
+        firstMs = Math.min(firstMs, course.endMs);
+        if (!course.isProbe) lastMs = Math.max(lastMs, course.endMs);
       }
     }
-    for (const errand of late) {
-      if (errand.isProbe) continue;
-      this._failed(errand,
+    for (const course of late) {
+      if (course.isProbe) continue;
+      this._failed(course,
         new Lost(timedOut(this.endpoint.name), this.serial, true));
     }
     if (late.length > 0) this._makeRoom();
@@ -245,7 +248,7 @@ class Link {
       const patienceMs = Math.max(LISTEN_MS,
         Math.min((lastMs - nowMs) / 3, mostMs));
       if (nowMs - this._probedMs < patienceMs) return false;
-      this._plan.target.failed(this.serial);
+      this._plan.selector.failed(this.serial);
       this.breakOff('it has gone silent');
       return true;
     }
@@ -259,9 +262,9 @@ class Link {
   // It is alive; does it confirm changes?
   _ponged() {
     const lateMs = performance.now() - LISTEN_MS;
-    for (const errand of this.pending.values()) {
-      if (errand.isProbe || !errand.ask.isChange || errand.ask.waitMs) continue;
-      if (errand.sentMs < lateMs) {
+    for (const course of this.pending.values()) {
+      if (course.isProbe || !course.ask.isChange || course.ask.waitMs) continue;
+      if (course.sentMs < lateMs) {
         this._watch.changesWait = true;
         return;
       }
@@ -274,13 +277,13 @@ class Link {
     if (this.broken !== null) return;
     this.broken = why;
     this._watch.losses++;
-    clearTimeout(this._timer);
+    this._deadline?.clear();
     this._socket.destroy();
     const under = [...this.pending.values()];
     this.pending.clear();
-    for (const errand of under) {
-      if (errand.isProbe) continue;
-      this._failed(errand,
+    for (const course of under) {
+      if (course.isProbe) continue;
+      this._failed(course,
         new Lost(lost(this.endpoint.name, why), this.serial, true));
     }
     for (const waiter of this._room.splice(0)) waiter.wake();

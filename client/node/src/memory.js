@@ -4,7 +4,7 @@
 'use strict';
 
 const { StoreCalls } = require('./api.js');
-const { closed } = require('./errand.js');
+const { closed } = require('./course.js');
 const { Machine } = require('./machine.js');
 
 // A waiter looks so often, where a clock of the test's own may have moved.

@@ -34,7 +34,7 @@ function whole(value, otherwise, most = 2 ** 53) {
     ? value : otherwise;
 }
 
-/** What a server's greeting says, checked. null: these are words that this
+/** What a server's hello says, checked. null: these are words that this
  *  version does not know. */
 function readHello(result) {
   if (!(result instanceof Map)) return null;
@@ -59,7 +59,7 @@ function readHello(result) {
   };
 }
 
-class Target {
+class EndpointSelector {
   constructor(endpoints, shardAware) {
     this.endpoints = endpoints;
     this.shardAware = shardAware;
@@ -116,7 +116,7 @@ class Target {
     this._moved();
   }
 
-  /** It no longer is what it told: each connection greets it anew. */
+  /** It no longer is what it told: each connection asks it anew. */
   unlearn(serial) {
     if (this.serial === serial) this._moved();
   }
@@ -160,4 +160,4 @@ class Target {
   }
 }
 
-module.exports = { Backoff, Target, readHello, PAUSE_MS_FIRST };
+module.exports = { Backoff, EndpointSelector, readHello, PAUSE_MS_FIRST };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lane: the connection to one shard, coming and going. When to dial, how
+// A shared connection: the one to a shard, coming and going. When to dial, how
 // long, and what a failure means.
 'use strict';
 
-const { Lost, closed, lost, unsent } = require('./errand.js');
+const { Lost, closed, lost, unsent } = require('./course.js');
 const { Link, LISTEN_MS } = require('./link.js');
-const { Backoff } = require('./target.js');
+const { Backoff } = require('./selector.js');
 
 // Where there is another server to try, the first attempts to connect get so
 // much each, and twice as much in every further round.
@@ -13,11 +13,11 @@ const DIAL_MS_FIRST = 250;
 // What another attempt would not change.
 const FINAL = new Set(['DENIED', 'BAD_REQUEST', 'UNKNOWN_METHOD', 'TLS']);
 
-/** When a lane dials, and what became of it. */
+/** When a shared connection dials, and what became of it. */
 class Plan {
-  constructor(dialer, target, shard) {
+  constructor(dialer, selector, shard) {
     this.dialer = dialer;
-    this.target = target;
+    this.selector = selector;
     this.shard = shard;
     this.backoff = new Backoff();
     this.retryAtMs = 0;
@@ -32,7 +32,7 @@ class Plan {
   _endMs(nowMs, deadlineMs) {
     let leftMs = Math.max(deadlineMs - nowMs, 0);
     let dialMs = this.dialer.uri.numbers.connect_timeout_ms;
-    const count = this.target.endpoints.length;
+    const count = this.selector.endpoints.length;
     if (count > 1) {
       const before = this.backoff.attempts - 1;
       const rounds = Math.floor(before / count);
@@ -45,13 +45,13 @@ class Plan {
   async dial(deadlineMs) {
     this.backoff.attempts++;
     this.dials++;
-    const { endpoint } = this.target;
-    this.serial = this.target.serial;
+    const { endpoint } = this.selector;
+    this.serial = this.selector.serial;
     this.endpointName = endpoint.name;
-    const shard = this.target.shardAware ? this.shard : null;
+    const shard = this.selector.shardAware ? this.shard : null;
     const made = await this.dialer.dial(endpoint, shard,
-      this._endMs(performance.now(), deadlineMs), this.target.good);
-    const doubt = this.target.learn(endpoint, this.serial, made.hello,
+      this._endMs(performance.now(), deadlineMs), this.selector.good);
+    const doubt = this.selector.learn(endpoint, this.serial, made.hello,
       performance.now());
     if (doubt !== null) {
       made.socket.destroy();
@@ -61,44 +61,48 @@ class Plan {
     return made;
   }
 
-  /** Throws Lost where another attempt would not change it. */
-  failed(why, nowMs) {
-    this.why = why;
+  /** Throws Lost where another attempt would not change it. An attempt that
+   *  the call's own end cut short says less than the one before. */
+  failed(why, nowMs, deadlineMs) {
+    if (this.why === null || nowMs < deadlineMs) this.why = why;
     this.pause(nowMs);
     // A server with fewer threads than there were refuses the higher ones.
     if (why.code === 'BAD_REQUEST' && this.shard > 0) {
-      this.target.unlearn(this.serial);
+      this.selector.unlearn(this.serial);
       throw new Lost(lost(this.endpointName, 'it has fewer shards than it had'),
         this.serial, false);
     }
-    if (why.code !== 'DENIED') this.target.failed(this.serial);
+    if (why.code !== 'DENIED') this.selector.failed(this.serial);
     if (FINAL.has(why.code)) throw new Lost(why, this.serial, false);
   }
 
   pause(nowMs) {
-    this.retryAtMs = nowMs + this.backoff.pauseMs(this.target.endpoints.length);
+    const free = this.selector.endpoints.length;
+    this.retryAtMs = nowMs + this.backoff.pauseMs(free);
   }
 
   isEnough(dialsBefore) {
     const enough = this.dialer.uri.numbers.connect_rounds *
-      this.target.endpoints.length;
+      this.selector.endpoints.length;
     return enough > 0 && enough <= this.dials - dialsBefore;
   }
 
   giveUp() {
     return new Lost(
-      this.why ?? unsent(this.endpointName || this.target.endpoint.name),
+      this.why ?? unsent(this.endpointName || this.selector.endpoint.name),
       this.serial, false);
   }
 }
 
-class Lane {
+class SharedConnection {
   constructor(plan, watch, failed) {
     this.plan = plan;
     this.link = null;
     this._watch = watch;
     this._failed = failed;
-    this._dialing = null;
+    this._isDialing = false;
+    this._waiting = new Set(); // who waits for a connection, in order
+    this._looker = null;
     this._isClosed = false;
   }
 
@@ -106,7 +110,7 @@ class Lane {
   usable() {
     const { link, plan } = this;
     if (link === null) return null;
-    if (link.broken === null && link.serial !== plan.target.serial) {
+    if (link.broken === null && link.serial !== plan.selector.serial) {
       link.breakOff('the store has moved to another server');
     }
     if (link.broken === null && link.drainingMs > 0) {
@@ -144,29 +148,51 @@ class Lane {
     if (nowMs >= deadlineMs || this.plan.isEnough(dialsBefore)) {
       throw this.plan.giveUp();
     }
-    if (this._dialing === null && this.link === null &&
+    if (!this._isDialing && this.link === null &&
         nowMs >= this.plan.retryAtMs) {
-      this._dialing = this._dial(deadlineMs);
-      this._dialing.catch(() => {}); // who waits hears it
+      this._isDialing = true;
+      this._dial(deadlineMs).then(() => this._wakeAll(null),
+        (why) => this._wakeAll(why));
     }
-    let untilMs = Math.min(deadlineMs, nowMs + LISTEN_MS);
-    if (this._dialing === null && this.link === null) {
-      untilMs = Math.min(untilMs, this.plan.retryAtMs);
-    }
-    await this._waitUntil(untilMs, nowMs);
+    await this._wait(deadlineMs, nowMs);
   }
 
-  // One dials for all; who waits for it looks up at its own deadline.
-  async _waitUntil(untilMs, nowMs) {
-    let timer;
-    const time = new Promise((resolve) => {
-      timer = setTimeout(resolve, Math.max(untilMs - nowMs, 1));
+  // One dials for all, and its end wakes them all. So many may wait that none
+  // of them looks up before, but for the one whose turn it is, or at its own
+  // deadline.
+  _wait(deadlineMs, nowMs) {
+    return new Promise((resolve, reject) => {
+      const waiter = { end: null };
+      const timer = setTimeout(() => waiter.end(null),
+        Math.max(deadlineMs - nowMs, 1));
+      waiter.end = (why) => {
+        clearTimeout(timer);
+        this._waiting.delete(waiter);
+        if (why === null) resolve();
+        else reject(why);
+      };
+      this._waiting.add(waiter);
+      if (!this._isDialing) this._lookLater(nowMs);
     });
-    try {
-      await (this._dialing ? Promise.race([this._dialing, time]) : time);
-    } finally {
-      clearTimeout(timer);
-    }
+  }
+
+  _wakeAll(why) {
+    for (const waiter of [...this._waiting]) waiter.end(why);
+  }
+
+  // Nobody dials: when it is time to, or a connection has drained, is seen by
+  // the first who waits.
+  _lookLater(nowMs) {
+    if (this._looker !== null) return;
+    let untilMs = nowMs + LISTEN_MS;
+    if (this.link === null) untilMs = Math.min(untilMs, this.plan.retryAtMs);
+    this._looker = setTimeout(() => {
+      this._looker = null;
+      const [first] = this._waiting;
+      if (this._isDialing || first === undefined) return;
+      first.end(null);
+      if (this._waiting.size > 0) this._lookLater(performance.now());
+    }, Math.max(untilMs - nowMs, 1));
   }
 
   async _dial(deadlineMs) {
@@ -180,16 +206,18 @@ class Lane {
       this._watch.connects++;
     } catch (why) {
       if (!why.assume) throw why; // no error of ours
-      this.plan.failed(why, performance.now());
+      this.plan.failed(why, performance.now(), deadlineMs);
     } finally {
-      this._dialing = null;
+      this._isDialing = false;
     }
   }
 
   close() {
     this._isClosed = true;
+    clearTimeout(this._looker);
     if (this.link !== null) this.link.breakOff('the store was closed');
+    this._wakeAll(null);
   }
 }
 
-module.exports = { Lane, Plan };
+module.exports = { SharedConnection, Plan };

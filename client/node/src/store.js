@@ -5,10 +5,10 @@
 
 const { StoreCalls } = require('./api.js');
 const { Dialer } = require('./dial.js');
-const { Errand, Lost, Watch, closed, unsent } = require('./errand.js');
+const { Course, Lost, Watch, closed, unsent } = require('./course.js');
 const { argument } = require('./errors.js');
-const { Lane, Plan } = require('./lane.js');
-const { Target } = require('./target.js');
+const { SharedConnection, Plan } = require('./shared_connection.js');
+const { EndpointSelector } = require('./selector.js');
 const { parse } = require('./uri.js');
 const { version } = require('../package.json');
 
@@ -24,12 +24,13 @@ class Store extends StoreCalls {
     super(read.ns);
     this._uri = read;
     this._dialer = new Dialer(read, 'node/' + version);
-    this._target = new Target(read.endpoints, read.numbers.shard_aware === 1);
+    this._selector = new EndpointSelector(
+      read.endpoints, read.numbers.shard_aware === 1);
     this._watch = new Watch();
-    this._lanes = [];
+    this._connections = [];
     this._isClosed = false;
-    this._lost = (errand, lost) => this._again(errand, lost);
-    this._sleeping = new Map(); // errand: the timer of its pause
+    this._lost = (course, lost) => this._again(course, lost);
+    this._sleeping = new Map(); // course: the timer of its pause
   }
 
   /** How it stands. Counts are since it was made. */
@@ -37,12 +38,12 @@ class Store extends StoreCalls {
     const { changesWait, ...counts } = this._watch;
     delete counts.tryAtMs;
     return {
-      primary: this._target.primary,
-      epoch: this._target.epoch,
-      connections: this._lanes.filter(
-        (lane) => lane?.link && lane.link.broken === null).length,
+      primary: this._selector.primary,
+      epoch: this._selector.epoch,
+      connections: this._connections.filter(
+        (shared) => shared?.link && shared.link.broken === null).length,
       changesWait,
-      follows: this._target.follows,
+      follows: this._selector.follows,
       ...counts,
     };
   }
@@ -52,7 +53,7 @@ class Store extends StoreCalls {
   }
 
   get resultBytesMax() {
-    const up = this._lanes.find((lane) => lane?.link);
+    const up = this._connections.find((shared) => shared?.link);
     return up ? up.link.hello.resultBytesMax : 1 << 20;
   }
 
@@ -60,10 +61,10 @@ class Store extends StoreCalls {
   async close() {
     this._isClosed = true;
     this._letAllGo();
-    for (const lane of this._lanes) lane?.close();
-    for (const [errand, timer] of this._sleeping) {
+    for (const shared of this._connections) shared?.close();
+    for (const [course, timer] of this._sleeping) {
       clearTimeout(timer);
-      errand.settle(errand.conclude(closed()));
+      course.settle(course.conclude(closed()));
     }
     this._sleeping.clear();
   }
@@ -74,13 +75,14 @@ class Store extends StoreCalls {
 
   // ---------------------------------------------------------------- asking
 
-  _lane(shard) {
-    let lane = this._lanes[shard];
-    if (lane === undefined) {
-      const plan = new Plan(this._dialer, this._target, shard);
-      lane = this._lanes[shard] = new Lane(plan, this._watch, this._lost);
+  _connection(shard) {
+    let shared = this._connections[shard];
+    if (shared === undefined) {
+      const plan = new Plan(this._dialer, this._selector, shard);
+      shared = new SharedConnection(plan, this._watch, this._lost);
+      this._connections[shard] = shared;
     }
-    return lane;
+    return shared;
   }
 
   _ask(ask) {
@@ -90,69 +92,69 @@ class Store extends StoreCalls {
         if (error) reject(error);
         else resolve(answer);
       };
-      this._go(new Errand(ask, this._target, this._watch, performance.now(),
+      this._go(new Course(ask, this._selector, this._watch, performance.now(),
         timeoutMs, fastMs, settle));
     });
   }
 
-  _go(errand) {
+  _go(course) {
     const nowMs = performance.now();
-    const why = this._mayNotGo(errand, nowMs);
+    const why = this._mayNotGo(course, nowMs);
     if (why !== null) {
-      errand.settle(why);
+      course.settle(why);
       return;
     }
-    const shard = this._target.route(errand.ask.ns, errand.ask.key ?? '');
-    const link = shard < 0 ? null : this._lane(shard).usable();
+    const shard = this._selector.route(course.ask.ns, course.ask.key ?? '');
+    const link = shard < 0 ? null : this._connection(shard).usable();
     if (link !== null && !link.isFull() && !link.isAwaited) {
-      link.call(errand, nowMs);
+      link.call(course, nowMs);
     } else {
-      this._goSlowly(errand);
+      this._goSlowly(course);
     }
   }
 
-  _mayNotGo(errand, nowMs) {
-    if (this._isClosed) return errand.conclude(closed());
-    if (nowMs >= errand.deadlineMs) {
-      return errand.conclude(unsent(this._target.endpoint.name));
+  _mayNotGo(course, nowMs) {
+    if (this._isClosed) return course.conclude(closed());
+    if (nowMs >= course.deadlineMs) {
+      return course.conclude(unsent(this._selector.endpoint.name));
     }
-    return errand.mayGo(nowMs);
+    return course.mayGo(nowMs);
   }
 
-  async _goSlowly(errand) {
+  async _goSlowly(course) {
     try {
-      const { ask, deadlineMs } = errand;
+      const { ask, deadlineMs } = course;
       let shard;
-      while ((shard = this._target.route(ask.ns, ask.key ?? '')) < 0) {
-        await this._lane(0).up(deadlineMs);
+      while ((shard = this._selector.route(ask.ns, ask.key ?? '')) < 0) {
+        await this._connection(0).up(deadlineMs);
       }
-      const lane = this._lane(shard);
+      const shared = this._connection(shard);
       // Others who waited for the same room may have been first.
       let link;
       do {
-        link = await lane.up(deadlineMs);
-      } while (lane.usable() !== link || link.isFull());
-      link.call(errand, performance.now());
+        link = await shared.up(deadlineMs);
+      } while (shared.usable() !== link || link.isFull());
+      link.call(course, performance.now());
     } catch (why) {
-      if (why instanceof Lost) this._again(errand, why);
-      else errand.settle(why);
+      if (why instanceof Lost) this._again(course, why);
+      else course.settle(why);
     }
   }
 
-  _again(errand, lost) {
+  _again(course, lost) {
     const pauseMs = this._isClosed && lost.error.code !== 'LOST'
-      ? this._over(errand, lost) : errand.failed(lost, performance.now());
+      ? this._over(course, lost) : course.failed(lost, performance.now());
     if (pauseMs < 0) return;
     // Never at once: a connection that ends tells one call after the other.
     const timer = setTimeout(() => {
-      this._sleeping.delete(errand);
-      this._go(errand);
+      this._sleeping.delete(course);
+      this._go(course);
     }, pauseMs);
-    this._sleeping.set(errand, timer);
+    this._sleeping.set(course, timer);
   }
 
-  _over(errand, lost) {
-    errand.settle(errand.conclude(lost.error));
+  _over(course, lost) {
+    course.settle(course.conclude(lost.error));
     return -1;
   }
 }

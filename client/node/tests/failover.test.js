@@ -89,7 +89,7 @@ test('double clicks under a failover', async (t) => {
   assert.deepEqual(trouble, []);
   assert.deepEqual([...runs.values()].filter((n) => n !== 1), []);
   assert.equal(runs.size, count);
-  // Also where it was greeted before it was promoted.
+  // Also where it said hello before it was promoted.
   await until(() => store.status().primary === pair.b.address,
     'it knows who leads');
   const status = store.status();

@@ -79,6 +79,20 @@ for (const [what, bytes, words] of [
   });
 }
 
+test('an attempt that the call\'s end cuts short says less than one that was ' +
+  'answered', async (t) => {
+  let connections = 0;
+  const port = await listen(t, (socket) => {
+    if (++connections > 1) return; // silent from then on
+    socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  });
+  const store = open(t, `idem://127.0.0.1:${port}?` +
+    'timeout_ms=5000&connect_timeout_ms=60000');
+  await assert.rejects(store.ping(),
+    (why) => why.code === 'CONNECT' && /but HTTP/.test(why.message));
+  assert.ok(connections > 1, 'it was not asked again');
+});
+
 test('one that is silent from the start, and one that closes at once',
   async (t) => {
     const silent = await listen(t, () => {});
@@ -201,7 +215,7 @@ test('a server that stops for a while is left, and comes again', async (t) => {
   assert.equal((await waiting).outcome, 'acquired');
 });
 
-test('a replica that is promoted under its connection is greeted again',
+test('a replica that is promoted under its connection says hello again',
   async (t) => {
     const hellos = [];
     const port = await played(t, (method) => {

@@ -28,9 +28,9 @@ class Scripted:
     SILENT. nth: which request of that method this is, from 1. asked: what
     came, as (method, params)."""
 
-    def __init__(self, handler, greeting=None):
+    def __init__(self, handler, hello_says=None):
         self.handler = handler
-        self.greeting = greeting or hello()
+        self.hello_says = hello_says or hello()
         self.asked = []
         self.connections = 0
         self._open = []
@@ -95,7 +95,7 @@ class Scripted:
         error = result = None
         try:
             if method == "hello":
-                result = self.greeting
+                result = self.hello_says
             if method == "ping":
                 result = "pong"
             told = self.handler(method, params, nth)

@@ -142,7 +142,7 @@ def test_attempts_to_connect_pause_in_between(opened):
         assert 3 <= server.connections < 60
 
 
-def test_a_server_that_greets_and_closes_is_not_asked_in_a_busy_loop(opened):
+def test_a_server_that_says_hello_and_closes_is_no_busy_loop(opened):
     with Scripted(lambda m, p, n: CLOSE if m == "acquire" else None) \
             as server:
         why = code_of(lambda: opened(server.uri()).acquire(

@@ -61,9 +61,9 @@ class Conn:
         self.sock.settimeout(None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=self.read, daemon=True).start()
-        self.greet(client, left)
+        self.hello(client, left)
 
-    def greet(self, client, left):
+    def hello(self, client, left):
         options = {"client": "plain"}
         if client.secret and not wrong("secret-late"):
             options["secret"] = client.secret
@@ -86,7 +86,7 @@ class Conn:
         self.leads = hello.get("role") != "replica"
         self.limits = hello.get("limits", {})
 
-    def greet_again(self, until):
+    def hello_again(self, until):
         """It was a replica, and takes changes now."""
         if wrong("msgids-anew"):
             self.next_id = 0
@@ -323,7 +323,7 @@ class Client:
         error, result = conn.ask(method, params, until)
         if error is None:
             if not conn.leads and not wrong("promotion-unseen"):
-                conn.greet_again(until)
+                conn.hello_again(until)
                 self.believe(conn)
             return check(result)
         code, _, text = error.partition(" ")

@@ -177,7 +177,7 @@ Test(addresses, a_silent_first_address_leaves_the_second_its_share) {
     fake_stop(server);
 }
 
-Test(addresses, one_that_connects_and_never_greets_does_too) {
+Test(addresses, one_that_connects_and_never_answers_does_too) {
     fake_server *server = start();
     silence s = be_mute(fake_port(server));
     const char *uri = uri_of("silent-first.test", fake_port(server), "/t");

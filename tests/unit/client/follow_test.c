@@ -41,7 +41,7 @@ static method_row row_of(int32_t method) {
 
 /* The first server does this with the call, the second one answers it. False
  * when this machine was so slow that the first one was given up before it had
- * greeted: then the story is another one. */
+ * answered: then the story is another one. */
 static bool was_asked_again(int32_t method, fake_reply fate) {
     method_row row = row_of(method);
     fate.answer = row.answer;

@@ -52,11 +52,11 @@ static bool hears(idem__selector *selector, const char *at, uint64_t epoch,
     idem__endpoint endpoint;
     idp_hello hello = {.role = "primary", .epoch = epoch, .shards = 1};
     cr_assert(idem__endpoint_parse(at, strlen(at), &endpoint));
-    idem__greeted greeted = {.serial = atomic_load(&selector->serial),
-                             .endpoint = &endpoint,
-                             .hello = &hello,
-                             .now_ms = now_ms};
-    return idem__selector_learn(selector, &greeted, err);
+    idem__heard_hello heard = {.serial = atomic_load(&selector->serial),
+                               .endpoint = &endpoint,
+                               .hello = &hello,
+                               .now_ms = now_ms};
+    return idem__selector_learn(selector, &heard, err);
 }
 
 Test(replaced, an_older_primary_is_believed_in_the_end) {
@@ -77,7 +77,7 @@ Test(replaced, an_older_primary_is_believed_in_the_end) {
     idem__selector_fini(&selector);
 }
 
-/* It was a replica when it was greeted, and is greeted again on the same
+/* It was a replica at the first hello, and hears another one on the same
  * connection once it has confirmed a change. What it says late to a call that
  * has timed out is nobody else's answer. */
 Test(replaced, a_late_answer_from_a_new_primary_is_not_another_calls) {

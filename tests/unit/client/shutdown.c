@@ -179,7 +179,7 @@ static void calls_that_find_no_server(void) {
 }
 
 /* It takes connections, and says nothing. */
-static void calls_that_wait_for_a_greeting(void) {
+static void calls_that_wait_for_a_hello(void) {
     caller callers[THREADS];
     fake_server *server = serve(say_nothing, 1, 0);
     fake_freeze(server);
@@ -259,7 +259,7 @@ int main(void) {
     calls_that_wait_for_an_answer(3);
     calls_that_wait_for_a_place();
     calls_that_find_no_server();
-    calls_that_wait_for_a_greeting();
+    calls_that_wait_for_a_hello();
     calls_without_end(1);
     calls_without_end(3);
     from_a_signal_handler();

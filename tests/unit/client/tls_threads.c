@@ -98,7 +98,8 @@ static void tell(const char *folder, uint32_t shards, bool cuts) {
     for (uint32_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     printf("%u shards%s: %u answered, %u connections\n", shards,
-           cuts ? ", cut" : "", atomic_load(&answered), front_greeted(front));
+           cuts ? ", cut" : "", atomic_load(&answered),
+           front_handshakes(front));
     assert(atomic_load(&answered) == THREADS * calls);
     idem_client_close(client);
     front_stop(front);

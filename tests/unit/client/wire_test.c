@@ -48,30 +48,30 @@ Test(wire, room_grows_with_what_arrives) {
     arrives_in_pieces(1u << 20, 8u << 20);
 }
 
-Test(wire, what_a_greeting_announces_is_not_reserved_either) {
+Test(wire, what_a_hello_announces_is_not_reserved_either) {
     idem__wire wire;
     size_t room = 0;
     idp_hello hello = {.result_bytes_max = IDP_INT_MAX};
     idem__wire_init(&wire);
-    idem__wire_greeted(&wire, &hello);
+    idem__wire_set_hello(&wire, &hello);
     cr_assert_not_null(idem__wire_room(&wire, &room));
     cr_assert_leq(wire.in.cap, 65536);
     idem__wire_fini(&wire);
 }
 
-static uint32_t asked_and_given_up(idem__wire *wire, bool greets) {
+static uint32_t asked_and_given_up(idem__wire *wire, bool says_hello) {
     idem__op op = {.deadline_ms = UINT64_MAX};
-    idem__greeting greeting = {.shard = -1};
+    idem__hello_args args = {.shard = -1};
     idp_request ping = {.method = IDP_PING};
-    int32_t code = greets ? idem__wire_hello(wire, &op, &greeting)
-                          : idem__wire_queue(wire, &op, &ping);
+    int32_t code = says_hello ? idem__wire_hello(wire, &op, &args)
+                              : idem__wire_queue(wire, &op, &ping);
     cr_assert_eq(code, 0);
     idem__calls_remove(&wire->calls, &op);
     return op.msgid;
 }
 
 /* Else the reply to a call that has timed out would be another one's. */
-Test(wire, who_greets_again_takes_no_msgid_again) {
+Test(wire, who_says_hello_again_takes_no_msgid_again) {
     idem__wire wire;
     idem__wire_init(&wire);
     uint32_t last = asked_and_given_up(&wire, true);

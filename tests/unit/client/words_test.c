@@ -2,6 +2,7 @@
 /* words_test.c -- an error has the code that the server said, and its sentence
  * says one thing. */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,6 +57,26 @@ Test(words, one_that_says_nothing_can_t_be_reached) {
     idem_client *client = open_client(fake_uri(server, "timeout_ms=300"));
     cr_assert_eq(acquire_until(client, IDEM_E_CONNECT), IDEM_E_CONNECT, "%s",
                  err.text);
+    idem_client_close(client);
+    fake_stop(server);
+}
+
+static void *freeze_at_the_second_link(void *arg) {
+    fake_server *server = arg;
+    while (fake_links(server) < 2)
+        usleep(1000);
+    fake_freeze(server);
+    return NULL;
+}
+
+Test(words, what_the_calls_end_cut_short_says_less_than_what_was_heard) {
+    pthread_t freezer;
+    fake_server *server = turn_away(IDP_E_LIMIT);
+    idem_client *client = open_client(
+        fake_uri(server, "timeout_ms=5000&connect_timeout_ms=60000"));
+    pthread_create(&freezer, NULL, freeze_at_the_second_link, server);
+    cr_assert_eq(acquire(client), IDEM_E_LIMIT, "%s", err.text);
+    pthread_join(freezer, NULL);
     idem_client_close(client);
     fake_stop(server);
 }

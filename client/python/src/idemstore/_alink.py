@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection of the asyncio store, and the lane that brings it up. All of
+"""One connection of the asyncio store, and what brings it up. All of
 it on one event loop, save for dialling, which blocks and has a thread."""
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional, Set, Tuple, cast
 
-from . import _errand, _wire
-from ._dial import Greeted
-from ._errand import Lost
+from . import _course, _wire
+from ._dial import Dialed
+from ._course import Lost
 from ._errors import IdemstoreError
-from ._lane import Plan
+from ._shared_connection import Plan
 from ._link import DRAIN_S, LISTEN_S
-from ._target import read_hello
+from ._selector import read_hello
 
 Reply = Tuple[Optional[str], Any]
 
@@ -26,17 +26,17 @@ class LinkLost(Exception):
 
 
 class ALink(asyncio.Protocol):
-    def __init__(self, greeted: Greeted, plan: Plan, watch: _errand.Watch,
+    def __init__(self, dialed: Dialed, plan: Plan, watch: _course.Watch,
                  loop: asyncio.AbstractEventLoop) -> None:
-        self.hello = greeted.hello
-        self.endpoint = greeted.endpoint
+        self.hello = dialed.hello
+        self.endpoint = dialed.endpoint
         self.serial = plan.serial
         self.broken: Optional[str] = None
         self.draining_s: Optional[float] = None
         self.pending: "Dict[int, asyncio.Future[Reply]]" = {}
         self.changes: Dict[int, float] = {}
-        self.sock = greeted.sock
-        self._sealer = greeted.sealer
+        self.sock = dialed.sock
+        self._sealer = dialed.sealer
         self._plan = plan
         self._watch = watch
         self._loop = loop
@@ -47,7 +47,7 @@ class ALink(asyncio.Protocol):
         self._looker: Optional[asyncio.TimerHandle] = None
         self._until_s = 0.0  # the latest deadline of what is under way
         self._room: "Set[asyncio.Future[None]]" = set()
-        self._greets: "Optional[asyncio.Future[Reply]]" = None
+        self._hello_pending: "Optional[asyncio.Future[Reply]]" = None
         self._responses = _wire.Responses(
             self.hello.frame_bytes_max + _wire.FRAME_BYTES_MORE)
 
@@ -74,18 +74,18 @@ class ALink(asyncio.Protocol):
         self._transport.write(data)
         return msgid, answer
 
-    async def call(self, errand: _errand.Errand,
+    async def call(self, course: _course.Course,
                    abandon: Callable[["asyncio.Future[Reply]"], None]) -> Any:
         """The answer. Raises Lost. abandon: gets the future of a call whose
         task was cancelled; it is still answered."""
         now_s = time.monotonic()
         name = self.endpoint.name
         if self.broken is not None:
-            raise Lost(_errand.lost(name, self.broken), self.serial, False)
+            raise Lost(_course.lost(name, self.broken), self.serial, False)
         msgid, future = self._put(
-            errand.tail(now_s, self.hello.result_bytes_max))
-        end_s = errand.attempt_end_s()
-        if errand.ask.is_change and not errand.ask.wait_ms:
+            course.tail(now_s, self.hello.result_bytes_max))
+        end_s = course.attempt_end_s()
+        if course.ask.is_change and not course.ask.wait_ms:
             self.changes[msgid] = now_s
         self._until_s = max(self._until_s, end_s)
         if self._looker is None:
@@ -95,11 +95,11 @@ class ALink(asyncio.Protocol):
         try:
             error, result = await future
         except LinkLost as why:
-            raise Lost(_errand.lost(name, str(why)), self.serial, True) \
+            raise Lost(_course.lost(name, str(why)), self.serial, True) \
                 from None
         except asyncio.TimeoutError:
             self._forget(msgid)
-            raise Lost(_errand.timed_out(name), self.serial, True) from None
+            raise Lost(_course.timed_out(name), self.serial, True) from None
         except asyncio.CancelledError:
             if future.cancelled():
                 again = self._loop.create_future()
@@ -110,9 +110,9 @@ class ALink(asyncio.Protocol):
         finally:
             timer.cancel()
             self.changes.pop(msgid, None)
-        answer = errand.answered(name, self.serial, error, result)
-        if not self.hello.leads and errand.ask.is_change:
-            self._greet_again()
+        answer = course.answered(name, self.serial, error, result)
+        if not self.hello.leads and course.ask.is_change:
+            self._hello_again()
         return answer
 
     @staticmethod
@@ -171,24 +171,24 @@ class ALink(asyncio.Protocol):
 
     # ------------------------------------------------------------- promotion
 
-    def _greet_again(self) -> None:
-        """It was a replica when it was greeted, and takes changes: it was
+    def _hello_again(self) -> None:
+        """It was a replica when it said hello, and takes changes: it was
         promoted. How many shards it has now, and its epoch, is told by another
         hello."""
-        if self._greets is None and self.broken is None:
-            _, self._greets = self._put(_wire.request_tail("hello", ()))
-            self._greets.add_done_callback(self._greeted_again)
+        if self._hello_pending is None and self.broken is None:
+            _, self._hello_pending = self._put(_wire.request_tail("hello", ()))
+            self._hello_pending.add_done_callback(self._hello_came_again)
 
-    def _greeted_again(self, answer: "asyncio.Future[Reply]") -> None:
-        self._greets = None
+    def _hello_came_again(self, answer: "asyncio.Future[Reply]") -> None:
+        self._hello_pending = None
         if answer.cancelled() or answer.exception() is not None:
             return
         error, result = answer.result()
         hello = None if error is not None else read_hello(result)
         if hello is not None:
             self.hello = hello
-            self._plan.target.learn(self.endpoint, self.serial, hello,
-                                    time.monotonic())
+            self._plan.selector.learn(self.endpoint, self.serial, hello,
+                                      time.monotonic())
 
     # --------------------------------------------------------------- silence
 
@@ -198,7 +198,7 @@ class ALink(asyncio.Protocol):
         if self.broken is not None or not self.pending:
             return
         now_s = time.monotonic()
-        if self._plan.target.serial != self.serial:
+        if self._plan.selector.serial != self.serial:
             self.break_off("the store has moved to another server")
             return
         quiet_s = now_s - self._heard_s
@@ -207,7 +207,7 @@ class ALink(asyncio.Protocol):
             patience_s = max(LISTEN_S, min((self._until_s - now_s) / 3,
                                            connect_ms / 1000))
             if now_s - self._probed_s >= patience_s:
-                self._plan.target.failed(self.serial)
+                self._plan.selector.failed(self.serial)
                 self.break_off("it has gone silent")
                 return
         elif quiet_s >= LISTEN_S:
@@ -253,10 +253,10 @@ class ALink(asyncio.Protocol):
             pass
 
 
-class ALane:
+class ASharedConnection:
     """The connection to one shard, for the tasks of one event loop."""
 
-    def __init__(self, plan: Plan, watch: _errand.Watch,
+    def __init__(self, plan: Plan, watch: _course.Watch,
                  loop: asyncio.AbstractEventLoop, stop: Any) -> None:
         self.plan = plan
         self.link: Optional[ALink] = None
@@ -274,14 +274,14 @@ class ALane:
             elif not link.is_full():
                 return link
             elif not await link.wait_for_room(deadline_s):
-                raise Lost(_errand.unsent(link.endpoint.name), link.serial,
+                raise Lost(_course.unsent(link.endpoint.name), link.serial,
                            False)
 
     def _usable(self) -> Optional[ALink]:
         link = self.link
         if link is None:
             return None
-        if link.broken is None and link.serial != self.plan.target.serial:
+        if link.broken is None and link.serial != self.plan.selector.serial:
             link.break_off("the store has moved to another server")
         if link.broken is None and link.draining_s is not None:
             if link.pending and time.monotonic() < link.draining_s:
@@ -297,7 +297,7 @@ class ALane:
                             dials_before: int) -> None:
         now_s = time.monotonic()
         if self._stop:
-            raise Lost(_errand.closed(), 0, False)
+            raise Lost(_course.closed(), 0, False)
         if now_s >= deadline_s or self.plan.is_enough(dials_before):
             raise self.plan.give_up()
         until_s = min(deadline_s, now_s + LISTEN_S)
@@ -328,10 +328,10 @@ class ALane:
         finally:
             self._dialing = None
 
-    async def _on_a_thread(self, deadline_s: float) -> Greeted:
-        future: "asyncio.Future[Greeted]" = self._loop.create_future()
+    async def _on_a_thread(self, deadline_s: float) -> Dialed:
+        future: "asyncio.Future[Dialed]" = self._loop.create_future()
 
-        def tell(made: Optional[Greeted],
+        def tell(made: Optional[Dialed],
                  why: Optional[BaseException]) -> None:
             if future.done():
                 if made is not None:

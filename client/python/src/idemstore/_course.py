@@ -11,7 +11,7 @@ from typing import Any, Optional
 from . import _answers, _errors
 from ._calls import Ask
 from ._errors import IdemstoreError, fail, said
-from ._target import PAUSE_S_FIRST, Backoff, Target
+from ._selector import PAUSE_S_FIRST, Backoff, EndpointSelector
 
 # So often does one call go where NOT_PRIMARY sends it. Servers that still
 # send it on then don't know: the other endpoints are asked.
@@ -52,11 +52,11 @@ class Watch:
         return True
 
 
-class Errand:
-    def __init__(self, ask: Ask, target: Target, watch: Watch, now_s: float,
-                 timeout_ms: int, fail_fast_ms: int) -> None:
+class Course:
+    def __init__(self, ask: Ask, selector: EndpointSelector, watch: Watch,
+                 now_s: float, timeout_ms: int, fail_fast_ms: int) -> None:
         self.ask = ask
-        self.target = target
+        self.selector = selector
         self.watch = watch
         self.start_s = now_s
         self.sent_s = now_s
@@ -141,21 +141,21 @@ class Errand:
             self._hops += 1
             named = lost.error.primary
             if self._hops <= HOPS_MAX and named != lost.error.endpoint:
-                self.target.redirect(lost.serial, named)
+                self.selector.redirect(lost.serial, named)
             else:
-                self.target.failed(lost.serial)
+                self.selector.failed(lost.serial)
             return True
         if code == "SHUTTING_DOWN":
             self._down = lost.error
-            self.target.failed(lost.serial)
+            self.selector.failed(lost.serial)
             return True
         if code == "UNREPLICATED":
             return self._not_confirmed(lost)
         if code == "DENIED":
             # The nodes may not have the same credentials yet.
-            again = not self._denied and len(self.target.endpoints) > 1
+            again = not self._denied and len(self.selector.endpoints) > 1
             self._denied = True
-            self.target.failed(lost.serial)
+            self.selector.failed(lost.serial)
             return again
         return code == "LIMIT" and lost.error.retry_ms is not None
 
@@ -167,14 +167,14 @@ class Errand:
         self.watch.changes_wait = True
         self._unreplicated += 1
         if self._unreplicated % 2 == 0:
-            self.target.failed(lost.serial)
+            self.selector.failed(lost.serial)
         return not self.fast_s
 
     def _pause_s(self, error: IdemstoreError,
                  now_s: float) -> Optional[float]:
         """None: the deadline is too near for another attempt."""
         if error.code == "LOST":
-            return 0.0  # the lane pauses before it connects again
+            return 0.0  # the connection pauses before the next dial again
         left_s = self.deadline_s - now_s
         if left_s <= 0:
             return None

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import _target, _tls, _uri, _wire
+from . import _selector, _tls, _uri, _wire
 from ._errors import IdemstoreError, fail, said
 
 # The next address of a name is tried after so long, beside the one before.
@@ -22,11 +22,11 @@ RACE_S = 0.25
 ADDRESSES_MAX = 16
 
 
-class Greeted:
+class Dialed:
     """A socket whose server has said hello."""
 
     def __init__(self, sock: socket.socket, sealer: Optional[_tls.Sealer],
-                 hello: _target.Hello, endpoint: _uri.Endpoint) -> None:
+                 hello: _selector.Hello, endpoint: _uri.Endpoint) -> None:
         self.sock = sock
         self.sealer = sealer
         self.hello = hello
@@ -42,7 +42,7 @@ class Dialer:
         self.context = _tls.context(uri)
 
     def dial(self, endpoint: _uri.Endpoint, shard: Optional[int],
-             until_s: float, good: Dict[str, Any]) -> Greeted:
+             until_s: float, good: Dict[str, Any]) -> Dialed:
         """Raises IdemstoreError: CONNECT, TLS, or what the server said."""
         addresses = _addresses(endpoint, until_s)
         if good.get(endpoint.name) in addresses:
@@ -58,7 +58,7 @@ class Dialer:
             addresses.remove(address)
             last = time.monotonic() + share if addresses else until_s
             try:
-                made = self._greet(sock, endpoint, shard, last)
+                made = self._handshake(sock, endpoint, shard, last)
                 good[endpoint.name] = address
                 return made
             except IdemstoreError as error:
@@ -71,8 +71,8 @@ class Dialer:
                 raise
         raise why or _cannot(endpoint, "it has no address")
 
-    def _greet(self, sock: socket.socket, endpoint: _uri.Endpoint,
-               shard: Optional[int], until_s: float) -> Greeted:
+    def _handshake(self, sock: socket.socket, endpoint: _uri.Endpoint,
+                   shard: Optional[int], until_s: float) -> Dialed:
         sealer = None
         if self.context is not None:
             sealer = self._secure(sock, endpoint, until_s)
@@ -83,11 +83,11 @@ class Dialer:
             asked["secret"] = _wire_text(self.uri.secret)
         data = _wire.request(0, _wire.request_tail("hello", (asked,)))
         result = _exchange(sock, sealer, endpoint, data, until_s)
-        hello = _target.read_hello(result)
+        hello = _selector.read_hello(result)
         if hello is None:
-            raise fail("CONNECT", "%s greets in words that this version does "
-                       "not know" % endpoint.name, endpoint=endpoint.name)
-        return Greeted(sock, sealer, hello, endpoint)
+            raise fail("CONNECT", "%s says hello in words that this version "
+                       "does not know" % endpoint.name, endpoint=endpoint.name)
+        return Dialed(sock, sealer, hello, endpoint)
 
     def _secure(self, sock: socket.socket, endpoint: _uri.Endpoint,
                 until_s: float) -> _tls.Sealer:
@@ -254,7 +254,7 @@ def _recv(sock: socket.socket, until_s: float) -> bytes:
     return sock.recv(65536)
 
 
-# ---------------------------------------------------------------- greeting
+# ---------------------------------------------------------------- handshake
 
 
 def _stranger(endpoint: _uri.Endpoint, first: bytes) -> IdemstoreError:

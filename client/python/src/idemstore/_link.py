@@ -14,11 +14,11 @@ import threading
 import time
 from typing import Any, Dict, Optional
 
-from . import _errand, _wire
-from ._dial import Greeted
-from ._errand import Lost
+from . import _course, _wire
+from ._dial import Dialed
+from ._course import Lost
 from ._errors import IdemstoreError, fail
-from ._target import Backoff, Target, read_hello
+from ._selector import Backoff, EndpointSelector, read_hello
 
 # Whoever reads comes back so often, to look whether the server is alive.
 LISTEN_S = 0.25
@@ -34,7 +34,7 @@ class Slot:
     """A call under way."""
 
     __slots__ = ("done", "lost", "sent", "error", "result", "gate", "change_s",
-                 "greets")
+                 "is_hello")
 
     def __init__(self) -> None:
         self.done = False
@@ -44,27 +44,27 @@ class Slot:
         self.result: Any = None
         self.gate: Optional[threading.Lock] = None
         self.change_s = 0.0  # when a change was sent that nobody waits for
-        self.greets = False  # it is a hello, which nobody waits for
+        self.is_hello = False  # it is a hello, which nobody waits for
 
 
 class Link:
-    def __init__(self, greeted: Greeted, serial: int, target: Target,
-                 backoff: Backoff, watch: _errand.Watch,
+    def __init__(self, dialed: Dialed, serial: int, selector: EndpointSelector,
+                 backoff: Backoff, watch: _course.Watch,
                  connect_s: float) -> None:
-        self.hello = greeted.hello
-        self.endpoint = greeted.endpoint
+        self.hello = dialed.hello
+        self.endpoint = dialed.endpoint
         self.serial = serial
         self.broken: Optional[str] = None
         self.draining_s: Optional[float] = None
         self.pending: Dict[int, Slot] = {}
         self.room = threading.Condition(threading.Lock())
         self.waiting = 0  # calls, for room
-        self._target = target
+        self._selector = selector
         self._backoff = backoff
         self._watch = watch
         self._connect_s = connect_s
-        self._sock = greeted.sock
-        self._sealer = greeted.sealer
+        self._sock = dialed.sock
+        self._sealer = dialed.sealer
         self._lock = threading.Lock()
         self._send_lock = threading.Lock()
         self._reading = False
@@ -92,13 +92,13 @@ class Link:
     def is_full(self) -> bool:
         return len(self.pending) >= self.hello.pending_max
 
-    def call(self, errand: _errand.Errand, stop: Any) -> Any:
+    def call(self, course: _course.Course, stop: Any) -> Any:
         """The answer. Raises Lost. stop: a list that is not empty once the
         store is closed."""
         slot = Slot()
         with self._lock:
             if self.broken is not None:
-                raise Lost(_errand.lost(self.endpoint.name, self.broken),
+                raise Lost(_course.lost(self.endpoint.name, self.broken),
                            self.serial, False)
             self._msgid = msgid = self._msgid % 0xFFFFFFFF + 1
             self.pending[msgid] = slot
@@ -106,19 +106,19 @@ class Link:
         try:
             now_s = time.monotonic()
             data = _wire.request(
-                msgid, errand.tail(now_s, self.hello.result_bytes_max))
-            if errand.ask.is_change and not errand.ask.wait_ms:
+                msgid, course.tail(now_s, self.hello.result_bytes_max))
+            if course.ask.is_change and not course.ask.wait_ms:
                 slot.change_s = now_s
-            end_s = errand.attempt_end_s()
+            end_s = course.attempt_end_s()
             self._send(slot, data, end_s)
             if not slot.done:
                 self._wait(slot, end_s, stop)
             if not slot.done:
                 raise self._unanswered(slot, stop)
-            answer = errand.answered(self.endpoint.name, self.serial,
+            answer = course.answered(self.endpoint.name, self.serial,
                                      slot.error, slot.result)
-            if not self.hello.leads and errand.ask.is_change:
-                self._greet_again(end_s)
+            if not self.hello.leads and course.ask.is_change:
+                self._hello_again(end_s)
             return answer
         finally:
             self._leave(msgid)
@@ -137,15 +137,15 @@ class Link:
     def _unanswered(self, slot: Slot, stop: Any) -> Lost:
         name = self.endpoint.name
         if slot.lost is not None:
-            return Lost(_errand.lost(name, slot.lost), self.serial, slot.sent)
+            return Lost(_course.lost(name, slot.lost), self.serial, slot.sent)
         if stop:
-            error = _errand.lost(name, "the store was closed")
+            error = _course.lost(name, "the store was closed")
             if not slot.sent:
-                error = _errand.closed()
+                error = _course.closed()
             return Lost(error, self.serial, slot.sent)
         if not slot.sent:
-            return Lost(_errand.unsent(name), self.serial, False)
-        return Lost(_errand.timed_out(name), self.serial, True)
+            return Lost(_course.unsent(name), self.serial, False)
+        return Lost(_course.timed_out(name), self.serial, True)
 
     # --------------------------------------------------------------- sending
 
@@ -174,7 +174,7 @@ class Link:
                 data = data[self._sock.send(data):]
             except _QUIET:
                 if time.monotonic() >= end_s:
-                    self._target.failed(self.serial)
+                    self._selector.failed(self.serial)
                     self.break_off("it takes no more bytes")
             except OSError as why:
                 self.break_off(why.strerror or "it can't be written to")
@@ -268,8 +268,8 @@ class Link:
                 self._backoff.attempts = 0
                 if error is not None:
                     self._heard_error(error)
-                elif slot.greets:
-                    self._greeted_again(result)
+                elif slot.is_hello:
+                    self._hello_came_again(result)
         except (_wire.Broken, ssl.SSLError) as why:
             self.break_off("it sent " + str(why))
         except EOFError:
@@ -281,33 +281,33 @@ class Link:
 
     # ------------------------------------------------------------- promotion
 
-    def _greet_again(self, end_s: float) -> None:
-        """It was a replica when it was greeted, and takes changes: it was
+    def _hello_again(self, end_s: float) -> None:
+        """It was a replica when it said hello, and takes changes: it was
         promoted. How many shards it has now, and its epoch, is told by another
         hello."""
         slot = Slot()
-        slot.greets = True
+        slot.is_hello = True
         with self._lock:
-            if any(other.greets for other in self.pending.values()):
+            if any(other.is_hello for other in self.pending.values()):
                 return
             self._msgid = msgid = self._msgid % 0xFFFFFFFF + 1
             self.pending[msgid] = slot
         tail = _wire.request_tail("hello", ())
         self._send(None, _wire.request(msgid, tail), end_s)
 
-    def _greeted_again(self, result: Any) -> None:
+    def _hello_came_again(self, result: Any) -> None:
         hello = read_hello(result)
         if hello is not None:
             self.hello = hello
-            self._target.learn(self.endpoint, self.serial, hello,
-                               time.monotonic())
+            self._selector.learn(self.endpoint, self.serial, hello,
+                                 time.monotonic())
 
     # --------------------------------------------------------------- silence
 
     def _heard_nothing(self, left_s: float, end_s: float) -> None:
         """A server that is gone without a close is told from one that lets a
         call wait by a ping: one that is alive answers it at once."""
-        if self._target.serial != self.serial:
+        if self._selector.serial != self.serial:
             self.break_off("the store has moved to another server")
             return
         self._quiet_s += LISTEN_S
@@ -324,7 +324,7 @@ class Link:
             self._send(None, _wire.request(msgid, tail), end_s)
         elif self._quiet_s - self._probed_s >= max(
                 LISTEN_S, min(left_s / 3, self._connect_s)):
-            self._target.failed(self.serial)
+            self._selector.failed(self.serial)
             self.break_off("it has gone silent")
 
     def _note_waiting(self) -> None:

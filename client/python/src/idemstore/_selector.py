@@ -39,7 +39,7 @@ class Backoff:
 
 
 class Hello(NamedTuple):
-    """What a server's greeting says, checked."""
+    """What a server's hello says, checked."""
     role: str
     epoch: int
     shards: int
@@ -85,7 +85,7 @@ def read_hello(result: Any) -> Optional[Hello]:
         version=str(result.get("version", "")))
 
 
-class Target:
+class EndpointSelector:
     def __init__(self, endpoints: List[_uri.Endpoint],
                  shard_aware: bool) -> None:
         self.endpoints = endpoints
@@ -152,7 +152,7 @@ class Target:
             self._moved()
 
     def unlearn(self, serial: int) -> None:
-        """It no longer is what it told: each connection greets it anew."""
+        """It no longer is what it told: each connection asks it anew."""
         with self._lock:
             if self.serial == serial:
                 self._moved()

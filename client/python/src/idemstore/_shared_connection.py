@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lane: the connection to one shard, coming and going. When to dial, how
+"""A shared connection: the one to a shard, coming and going. When to dial, how
 long, and what a failure means is the same for threads and for asyncio."""
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import threading
 import time
 from typing import Any, Optional
 
-from . import _errand
-from ._dial import Dialer, Greeted
-from ._errand import Lost
+from . import _course
+from ._dial import Dialer, Dialed
+from ._course import Lost
 from ._errors import IdemstoreError
 from ._link import LISTEN_S, Link, full
-from ._target import Backoff, Target
+from ._selector import Backoff, EndpointSelector
 
 # Where there is another server to try, the first attempts to connect get so
 # much each, and twice as much in every further round.
@@ -23,11 +23,12 @@ FINAL = frozenset(("DENIED", "BAD_REQUEST", "UNKNOWN_METHOD", "TLS"))
 
 
 class Plan:
-    """When a lane dials, and what became of it."""
+    """When a shared connection dials, and what became of it."""
 
-    def __init__(self, dialer: Dialer, target: Target, shard: int) -> None:
+    def __init__(self, dialer: Dialer, selector: EndpointSelector,
+                 shard: int) -> None:
         self.dialer = dialer
-        self.target = target
+        self.selector = selector
         self.shard = shard
         self.backoff = Backoff()
         self.retry_at_s = 0.0
@@ -38,31 +39,31 @@ class Plan:
 
     @property
     def asked_shard(self) -> Optional[int]:
-        return self.shard if self.target.shard_aware else None
+        return self.shard if self.selector.shard_aware else None
 
     def dial_end_s(self, now_s: float, deadline_s: float) -> float:
         """A server that takes the connection and says nothing may not eat the
         whole deadline where there is another one."""
         left_s = max(deadline_s - now_s, 0.0)
         dial_s = self.dialer.uri.number("connect_timeout_ms") / 1000
-        count = len(self.target.endpoints)
+        count = len(self.selector.endpoints)
         if count > 1:
             rounds, done = divmod(self.backoff.attempts - 1, count)
             dial_s = min(dial_s, DIAL_S_FIRST * (1 << min(rounds, 8)))
             left_s /= max(count - done, 2)
         return now_s + min(dial_s, left_s)
 
-    def dial(self, deadline_s: float) -> Greeted:
+    def dial(self, deadline_s: float) -> Dialed:
         """Blocks. Raises IdemstoreError."""
         self.backoff.attempts += 1
         self.dials += 1
-        endpoint, self.serial = self.target.get()
+        endpoint, self.serial = self.selector.get()
         self.endpoint_name = endpoint.name
         until_s = self.dial_end_s(time.monotonic(), deadline_s)
         made = self.dialer.dial(endpoint, self.asked_shard, until_s,
-                                self.target.good)
-        doubt = self.target.learn(endpoint, self.serial, made.hello,
-                                  time.monotonic())
+                                self.selector.good)
+        doubt = self.selector.learn(endpoint, self.serial, made.hello,
+                                    time.monotonic())
         if doubt is not None:
             made.sock.close()
             raise doubt
@@ -80,33 +81,33 @@ class Plan:
         self.pause(now_s)
         # A server with fewer threads than there were refuses the higher ones.
         if why.code == "BAD_REQUEST" and self.shard > 0:
-            self.target.unlearn(self.serial)
-            raise Lost(_errand.lost(self.endpoint_name, "it has fewer shards "
+            self.selector.unlearn(self.serial)
+            raise Lost(_course.lost(self.endpoint_name, "it has fewer shards "
                                     "than it had"), self.serial, False)
         if why.code != "DENIED":
-            self.target.failed(self.serial)
+            self.selector.failed(self.serial)
         if why.code in FINAL:
             raise Lost(why, self.serial, False)
 
     def pause(self, now_s: float) -> None:
-        free = len(self.target.endpoints)
+        free = len(self.selector.endpoints)
         self.retry_at_s = now_s + self.backoff.pause_s(free)
 
     def is_enough(self, dials_before: int) -> bool:
         rounds = self.dialer.uri.number("connect_rounds")
-        enough = rounds * len(self.target.endpoints)
+        enough = rounds * len(self.selector.endpoints)
         return 0 < enough <= self.dials - dials_before
 
     def give_up(self) -> Lost:
-        return Lost(self.why or _errand.unsent(
-            self.endpoint_name or self.target.get()[0].name),
+        return Lost(self.why or _course.unsent(
+            self.endpoint_name or self.selector.get()[0].name),
             self.serial, False)
 
 
-class Lane:
+class SharedConnection:
     """For threads: one dials, the others wait for it."""
 
-    def __init__(self, plan: Plan, watch: _errand.Watch, stop: Any) -> None:
+    def __init__(self, plan: Plan, watch: _course.Watch, stop: Any) -> None:
         self.plan = plan
         self.link: Optional[Link] = None
         self._watch = watch
@@ -119,7 +120,7 @@ class Lane:
         link = self.link
         if link is not None and link.broken is None \
                 and link.draining_s is None and not link.is_full() \
-                and link.serial == self.plan.target.serial:
+                and link.serial == self.plan.selector.serial:
             return link
         dials_before = self.plan.dials
         while True:
@@ -136,7 +137,7 @@ class Lane:
         link = self.link
         if link is None:
             return None
-        if link.broken is None and link.serial != self.plan.target.serial:
+        if link.broken is None and link.serial != self.plan.selector.serial:
             link.break_off("the store has moved to another server")
         if link.broken is None and link.draining_s is not None:
             self._drained(link)
@@ -160,7 +161,7 @@ class Lane:
         """The lock is held. None: look again."""
         now_s = time.monotonic()
         if self._stop:
-            raise Lost(_errand.closed(), 0, False)
+            raise Lost(_course.closed(), 0, False)
         if now_s >= deadline_s or self.plan.is_enough(dials_before):
             raise self.plan.give_up()
         until_s = min(deadline_s, now_s + LISTEN_S)
@@ -186,7 +187,7 @@ class Lane:
         else:
             self._changed.acquire()
             connect_s = self.plan.dialer.uri.number("connect_timeout_ms")
-            self.link = Link(made, self.plan.serial, self.plan.target,
+            self.link = Link(made, self.plan.serial, self.plan.selector,
                              self.plan.backoff, self._watch,
                              connect_s / 1000)
             self.plan.succeeded()
@@ -201,7 +202,7 @@ class Lane:
         if left_s <= 0:
             raise Lost(full(link), link.serial, False)
         if self._stop:
-            raise Lost(_errand.closed(), 0, False)
+            raise Lost(_course.closed(), 0, False)
         with link.room:
             link.waiting += 1
             if link.is_full() and link.broken is None:

@@ -92,7 +92,7 @@ class Responses:
 
 
 def read_all(data: bytes) -> List[Tuple[int, Optional[str], Any]]:
-    """For tests and the greeting: what is whole in these bytes."""
+    """For tests and the handshake: what is whole in these bytes."""
     responses = Responses()
     responses.feed(data)
     return list(responses)

@@ -10,13 +10,13 @@ from typing import Any, Dict, List, Optional, Set
 
 from . import _answers, _uri
 from ._aapi import AsyncStoreCalls
-from ._alink import ALane, Reply
+from ._alink import ASharedConnection, Reply
 from ._calls import Ask
 from ._dial import Dialer
-from ._errand import Errand, Lost, Watch, closed
+from ._course import Course, Lost, Watch, closed
 from ._errors import IdemstoreError
-from ._lane import Plan
-from ._target import Target
+from ._shared_connection import Plan
+from ._selector import EndpointSelector
 from ._version import VERSION
 from .store import Status, at_fork, status_of
 
@@ -38,27 +38,27 @@ class AsyncStore(AsyncStoreCalls):
         self._tasks: "Set[asyncio.Task[Any]]" = set()
         self._result_bytes_max = 1 << 20
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._lanes: Dict[int, ALane] = {}
+        self._connections: Dict[int, ASharedConnection] = {}
         self._begin()
         at_fork(self)
 
     def _begin(self) -> None:
         aware = bool(self._uri.number("shard_aware"))
-        self._target = Target(self._uri.endpoints, aware)
+        self._selector = EndpointSelector(self._uri.endpoints, aware)
         self._watch = Watch()
         self._stop: List[bool] = []
-        self._lanes = {}
+        self._connections = {}
 
     def _after_fork(self) -> None:
-        old = list(self._lanes.values())
+        old = list(self._connections.values())
         self._generation += 1
         self._loop = None
         self._tasks = set()
         self._begin()
         self._asks.after_fork()
-        for lane in old:
-            if lane.link is not None:
-                lane.link.forget()
+        for shared in old:
+            if shared.link is not None:
+                shared.link.forget()
 
     def __repr__(self) -> str:
         return "<idemstore.AsyncStore at %s>" % ",".join(
@@ -73,16 +73,16 @@ class AsyncStore(AsyncStoreCalls):
     async def close(self) -> None:
         """Ends its connections; calls under way end with CLOSED or LOST."""
         self._stop.append(True)
-        for lane in list(self._lanes.values()):
-            lane.close()
+        for shared in list(self._connections.values()):
+            shared.close()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=1)
         await asyncio.sleep(0)  # transports end in the loop's next turn
 
     def status(self) -> Status:
-        up = sum(1 for lane in self._lanes.values()
-                 if lane.link is not None and lane.link.broken is None)
-        return status_of(self._target, self._watch, up)
+        up = sum(1 for shared in self._connections.values()
+                 if shared.link is not None and shared.link.broken is None)
+        return status_of(self._selector, self._watch, up)
 
     @property
     def result_bytes_max(self) -> int:
@@ -90,33 +90,34 @@ class AsyncStore(AsyncStoreCalls):
 
     # ---------------------------------------------------------------- asking
 
-    def _lane(self, shard: int) -> ALane:
-        lane = self._lanes.get(shard)
-        if lane is None:
+    def _connection(self, shard: int) -> ASharedConnection:
+        shared = self._connections.get(shard)
+        if shared is None:
             assert self._loop is not None
-            plan = Plan(self._dialer, self._target, shard)
-            lane = ALane(plan, self._watch, self._loop, self._stop)
-            self._lanes[shard] = lane
-        return lane
+            plan = Plan(self._dialer, self._selector, shard)
+            shared = ASharedConnection(plan, self._watch, self._loop,
+                                       self._stop)
+            self._connections[shard] = shared
+        return shared
 
     def _be_here(self) -> None:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             if self._loop is not None:
-                for lane in self._lanes.values():
-                    if lane.link is not None:
-                        lane.link.forget()  # its loop is over
+                for shared in self._connections.values():
+                    if shared.link is not None:
+                        shared.link.forget()  # its loop is over
             self._loop = loop
-            self._lanes = {}
+            self._connections = {}
 
-    async def _attempt(self, errand: Errand) -> Any:
-        ask = errand.ask
-        shard = self._target.route(ask.ns, ask.key)
+    async def _attempt(self, course: Course) -> Any:
+        ask = course.ask
+        shard = self._selector.route(ask.ns, ask.key)
         while shard is None:
-            await self._lane(0).up(errand.deadline_s)
-            shard = self._target.route(ask.ns, ask.key)
-        lane = self._lane(shard)
-        link = await lane.up(errand.deadline_s)
+            await self._connection(0).up(course.deadline_s)
+            shard = self._selector.route(ask.ns, ask.key)
+        shared = self._connection(shard)
+        link = await shared.up(course.deadline_s)
         self._result_bytes_max = link.hello.result_bytes_max
 
         def abandon(future: "asyncio.Future[Reply]") -> None:
@@ -124,7 +125,7 @@ class AsyncStore(AsyncStoreCalls):
                 future.add_done_callback(
                     lambda reply: self._give_back(ask, reply))
 
-        return await link.call(errand, abandon)
+        return await link.call(course, abandon)
 
     def _give_back(self, ask: Ask, reply: "asyncio.Future[Reply]") -> None:
         """An acquire whose task was cancelled was answered."""
@@ -148,18 +149,18 @@ class AsyncStore(AsyncStoreCalls):
 
     async def _ask(self, ask: Ask) -> Any:
         self._be_here()
-        errand = Errand(ask, self._target, self._watch, time.monotonic(),
+        course = Course(ask, self._selector, self._watch, time.monotonic(),
                         self._timeout_ms, self._fast_ms)
         while True:
             if self._stop:
-                raise errand.conclude(closed())
-            if errand.fast_s:
-                errand.may_go(time.monotonic())
+                raise course.conclude(closed())
+            if course.fast_s:
+                course.may_go(time.monotonic())
             try:
-                answer = await self._attempt(errand)
-                ask.sent_s = errand.sent_s
+                answer = await self._attempt(course)
+                ask.sent_s = course.sent_s
                 return answer
             except Lost as lost:
-                pause_s = errand.failed(lost, time.monotonic())
+                pause_s = course.failed(lost, time.monotonic())
             if pause_s > 0:
                 await asyncio.sleep(pause_s)

@@ -15,10 +15,10 @@ from . import _uri
 from ._api import StoreCalls
 from ._calls import Ask
 from ._dial import Dialer
-from ._errand import Errand, Lost, Watch, closed
-from ._lane import Lane, Plan
+from ._course import Course, Lost, Watch, closed
+from ._shared_connection import SharedConnection, Plan
 from ._lease import Renewer
-from ._target import Target
+from ._selector import EndpointSelector
 from ._version import VERSION
 
 
@@ -38,10 +38,11 @@ class Status(NamedTuple):
     failed_fast: int
 
 
-def status_of(target: Target, watch: Watch, connections: int) -> Status:
-    return Status(target.primary, target.epoch, connections,
+def status_of(selector: EndpointSelector, watch: Watch,
+              connections: int) -> Status:
+    return Status(selector.primary, selector.epoch, connections,
                   watch.changes_wait, watch.calls, watch.repeats,
-                  watch.connects, watch.losses, target.follows,
+                  watch.connects, watch.losses, selector.follows,
                   watch.timeouts, watch.unreplicated, watch.failed_fast)
 
 
@@ -79,23 +80,23 @@ class Store(StoreCalls):
 
     def _begin(self) -> None:
         aware = bool(self._uri.number("shard_aware"))
-        self._target = Target(self._uri.endpoints, aware)
+        self._selector = EndpointSelector(self._uri.endpoints, aware)
         self._watch = Watch()
-        self._lanes: Dict[int, Lane] = {}
-        self._lanes_lock = threading.Lock()
+        self._connections: Dict[int, SharedConnection] = {}
+        self._connections_lock = threading.Lock()
         self._result_bytes_max = 1 << 20
 
     def _after_fork(self) -> None:
         """A child begins anew, with connections and nonces of its own. The
         parent's are neither used nor ended."""
-        old = list(self._lanes.values())
+        old = list(self._connections.values())
         self._generation += 1
         self._begin()
         self._asks.after_fork()
         self._renewer = Renewer(self._renew_lease)
-        for lane in old:
-            if lane.link is not None:
-                lane.link.forget()
+        for shared in old:
+            if shared.link is not None:
+                shared.link.forget()
 
     def __repr__(self) -> str:
         return "<idemstore.Store at %s>" % ",".join(
@@ -112,13 +113,13 @@ class Store(StoreCalls):
         with CLOSED (nothing was sent) or LOST."""
         self._stop.append(True)
         self._renewer.close()
-        for lane in list(self._lanes.values()):
-            lane.close()
+        for shared in list(self._connections.values()):
+            shared.close()
 
     def status(self) -> Status:
-        up = sum(1 for lane in list(self._lanes.values())
-                 if lane.link is not None and lane.link.broken is None)
-        return status_of(self._target, self._watch, up)
+        up = sum(1 for shared in list(self._connections.values())
+                 if shared.link is not None and shared.link.broken is None)
+        return status_of(self._selector, self._watch, up)
 
     @property
     def result_bytes_max(self) -> int:
@@ -126,40 +127,41 @@ class Store(StoreCalls):
 
     # ---------------------------------------------------------------- asking
 
-    def _lane(self, shard: int) -> Lane:
-        lane = self._lanes.get(shard)
-        if lane is not None:
-            return lane
-        with self._lanes_lock:
-            if shard not in self._lanes:
-                plan = Plan(self._dialer, self._target, shard)
-                self._lanes[shard] = Lane(plan, self._watch, self._stop)
-            return self._lanes[shard]
+    def _connection(self, shard: int) -> SharedConnection:
+        shared = self._connections.get(shard)
+        if shared is not None:
+            return shared
+        with self._connections_lock:
+            if shard not in self._connections:
+                plan = Plan(self._dialer, self._selector, shard)
+                self._connections[shard] = SharedConnection(
+                    plan, self._watch, self._stop)
+            return self._connections[shard]
 
-    def _attempt(self, errand: Errand) -> Any:
-        ask = errand.ask
-        shard = self._target.route(ask.ns, ask.key)
+    def _attempt(self, course: Course) -> Any:
+        ask = course.ask
+        shard = self._selector.route(ask.ns, ask.key)
         while shard is None:
-            self._lane(0).up(errand.deadline_s)
-            shard = self._target.route(ask.ns, ask.key)
-        lane = self._lane(shard)
-        link = lane.up(errand.deadline_s)
+            self._connection(0).up(course.deadline_s)
+            shard = self._selector.route(ask.ns, ask.key)
+        shared = self._connection(shard)
+        link = shared.up(course.deadline_s)
         self._result_bytes_max = link.hello.result_bytes_max
-        return link.call(errand, self._stop)
+        return link.call(course, self._stop)
 
     def _ask(self, ask: Ask) -> Any:
-        errand = Errand(ask, self._target, self._watch, time.monotonic(),
+        course = Course(ask, self._selector, self._watch, time.monotonic(),
                         self._timeout_ms, self._fast_ms)
         while True:
             if self._stop:
-                raise errand.conclude(closed())
-            if errand.fast_s:
-                errand.may_go(time.monotonic())
+                raise course.conclude(closed())
+            if course.fast_s:
+                course.may_go(time.monotonic())
             try:
-                answer = self._attempt(errand)
-                ask.sent_s = errand.sent_s
+                answer = self._attempt(course)
+                ask.sent_s = course.sent_s
                 return answer
             except Lost as lost:
-                pause_s = errand.failed(lost, time.monotonic())
+                pause_s = course.failed(lost, time.monotonic())
             if pause_s > 0:
                 time.sleep(pause_s)

@@ -16,7 +16,7 @@ import java.util.concurrent.locks.LockSupport;
  * <p>What comes after an attempt belongs to the store's own thread. Who asked
  * waits for the outcome, which is set once.
  */
-final class Errand {
+final class Course {
     /**
      * So often does one call go where NOT_PRIMARY sends it. Servers that still
      * send it on then don't know: the other endpoints are asked.
@@ -26,7 +26,7 @@ final class Errand {
 
     static {
         try {
-            OUTCOME = MethodHandles.lookup().findVarHandle(Errand.class,
+            OUTCOME = MethodHandles.lookup().findVarHandle(Course.class,
                     "outcome", Object.class);
         } catch (ReflectiveOperationException never) {
             throw new ExceptionInInitializerError(never);
@@ -42,7 +42,7 @@ final class Errand {
     final long deadline;
     /** 0, or for how long a change may wait for its confirmation. */
     final long fast;
-    private final Target target;
+    private final EndpointSelector selector;
     private final Watch watch;
 
     // Of the attempt under way; under its link's lock.
@@ -71,10 +71,10 @@ final class Errand {
     private CompletableFuture<Object> future;
     private Executor executor;
 
-    Errand(Call call, Target target, Watch watch, long now, long timeout,
-            long failFast) {
+    Course(Call call, EndpointSelector selector, Watch watch, long now,
+            long timeout, long failFast) {
         this.call = call;
-        this.target = target;
+        this.selector = selector;
         this.watch = watch;
         this.start = now;
         long limit = call.timeoutMs > 0 ? call.timeoutMs * Ticks.MS : timeout;
@@ -230,15 +230,15 @@ final class Errand {
                 return true;
             case SHUTTING_DOWN:
                 down = lost.error;
-                target.failed(lost.serial);
+                selector.failed(lost.serial);
                 return true;
             case UNREPLICATED:
                 return notConfirmed(lost);
             case DENIED:
                 // The nodes may not have the same credentials yet.
-                boolean again = !denied && target.endpoints.size() > 1;
+                boolean again = !denied && selector.endpoints.size() > 1;
                 denied = true;
-                target.failed(lost.serial);
+                selector.failed(lost.serial);
                 return again;
             default:
                 return lost.error.code() == ErrorCode.LIMIT
@@ -250,9 +250,9 @@ final class Errand {
         hops++;
         String named = lost.error.primary();
         if (hops <= HOPS_MAX && !named.equals(lost.error.endpoint())) {
-            target.redirect(lost.serial, named);
+            selector.redirect(lost.serial, named);
         } else {
-            target.failed(lost.serial);
+            selector.failed(lost.serial);
         }
     }
 
@@ -265,7 +265,7 @@ final class Errand {
         watch.unreplicated.incrementAndGet();
         watch.changesWait = true;
         if (++unreplicated % 2 == 0) {
-            target.failed(lost.serial);
+            selector.failed(lost.serial);
         }
         return fast == 0;
     }
@@ -273,7 +273,7 @@ final class Errand {
     /** -1: the deadline is too near for another attempt. */
     private long pause(IdemException error, long now) {
         if (error.code() == ErrorCode.LOST) {
-            return 0; // the lane pauses before it connects again
+            return 0; // the connection pauses before the next dial again
         }
         long left = deadline - now;
         if (left <= 0) {

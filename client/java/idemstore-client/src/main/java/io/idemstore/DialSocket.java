@@ -36,10 +36,11 @@ final class DialSocket implements AutoCloseable {
     private void await(int what, long until) throws IOException {
         key.interestOps(what);
         long left = until - Ticks.now();
-        if (left <= 0) {
+        if (left > 0) {
+            selector.select((left + Ticks.MS - 1) / Ticks.MS);
+        } else if (selector.selectNow() == 0) {
             throw new Late();
         }
-        selector.select((left + Ticks.MS - 1) / Ticks.MS);
         selector.selectedKeys().clear();
     }
 

@@ -28,7 +28,7 @@ final class Dialer {
     private static final int ADDRESSES_MAX = 16;
 
     /** A connection whose server has said hello. */
-    record Greeted(SocketChannel channel, Sealer sealer, Hello hello,
+    record Dialed(SocketChannel channel, Sealer sealer, Hello hello,
             Endpoint endpoint, SocketAddress address) {
     }
 
@@ -47,7 +47,7 @@ final class Dialer {
      * @param good the address that answered before, or null
      * @throws IdemException CONNECT, TLS, or what the server said
      */
-    Greeted dial(Endpoint endpoint, int shard, long until,
+    Dialed dial(Endpoint endpoint, int shard, long until,
             SocketAddress good) {
         List<SocketAddress> addresses = addresses(endpoint);
         if (good != null && addresses.remove(good)) {
@@ -65,7 +65,7 @@ final class Dialer {
             }
             addresses.remove(raced.address);
             try {
-                return greet(raced, endpoint, shard, addresses.isEmpty()
+                return handshake(raced, endpoint, shard, addresses.isEmpty()
                         ? until : Ticks.now() + share);
             } catch (IdemException error) {
                 if (error.code() != ErrorCode.CONNECT) {
@@ -192,12 +192,12 @@ final class Dialer {
                 : text.toLowerCase(java.util.Locale.ROOT);
     }
 
-    // ----------------------------------------------------------- greeting
+    // ----------------------------------------------------------- handshake
 
-    private Greeted greet(Raced raced, Endpoint endpoint, int shard,
+    private Dialed handshake(Raced raced, Endpoint endpoint, int shard,
             long until) {
         DialSocket socket = null;
-        boolean greeted = false;
+        boolean isUp = false;
         try {
             socket = new DialSocket(raced.channel);
             if (endpoint.port() != 0) {
@@ -211,13 +211,13 @@ final class Dialer {
             }
             Hello hello = exchange(socket, endpoint, shard, until);
             socket.release();
-            greeted = true;
-            return new Greeted(raced.channel, socket.sealer(), hello,
+            isUp = true;
+            return new Dialed(raced.channel, socket.sealer(), hello,
                     endpoint, raced.address);
         } catch (IOException why) {
             throw Errors.cannotTalk(endpoint.name(), words(why));
         } finally {
-            if (!greeted && socket != null) {
+            if (!isUp && socket != null) {
                 socket.close();
             }
         }
@@ -280,7 +280,7 @@ final class Dialer {
         Hello hello = Hello.read(result);
         if (hello == null) {
             throw IdemException.at(ErrorCode.CONNECT, endpoint.name(),
-                    endpoint.name() + " greets in words that this version "
+                    endpoint.name() + " says hello in words that this version "
                     + "does not know");
         }
         return hello;

@@ -10,7 +10,7 @@ import java.util.Map;
  * Which server a store's connections lead to, and what it said of itself.
  * Belongs to the store's own thread; view and counts may be read by any.
  */
-final class Target {
+final class EndpointSelector {
     /**
      * How long a primary of a lower epoch than another one had is not
      * believed: longer than a failover takes, and not for ever, where an
@@ -47,7 +47,7 @@ final class Target {
     private Endpoint epochAt;
     private long doubtEnd = Ticks.NEVER;
 
-    Target(List<Endpoint> endpoints, boolean shardAware) {
+    EndpointSelector(List<Endpoint> endpoints, boolean shardAware) {
         this.endpoints = endpoints;
         this.shardAware = shardAware;
     }
@@ -96,7 +96,7 @@ final class Target {
         }
     }
 
-    /** It no longer is what it told: each connection greets it anew. */
+    /** It no longer is what it told: each connection asks it anew. */
     void unlearn(int serial) {
         if (view.serial == serial) {
             moved();

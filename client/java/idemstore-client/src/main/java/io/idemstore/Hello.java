@@ -4,7 +4,7 @@ package io.idemstore;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
-/** What a server's greeting says, checked. */
+/** What a server's hello says, checked. */
 record Hello(String role, long epoch, int shards, byte[] hashKey,
         int resultBytesMax, int frameBytesMax, int pendingMax) {
 

@@ -23,7 +23,7 @@ final class Link {
     final Hello hello;
     final Endpoint endpoint;
     final int serial;
-    final Lane lane;
+    final SharedConnection shared;
     private final SocketChannel channel;
     private final Sealer sealer;
     private final Loop loop;
@@ -49,15 +49,15 @@ final class Link {
     private long probeAt;
     private long drainEnd = Ticks.NEVER;
     private boolean leads;
-    private long greetingId;
+    private long helloId;
 
-    Link(Dialer.Greeted greeted, Lane lane, int serial, Loop loop,
+    Link(Dialer.Dialed dialed, SharedConnection shared, int serial, Loop loop,
             long silence) {
-        this.hello = greeted.hello();
-        this.endpoint = greeted.endpoint();
-        this.channel = greeted.channel();
-        this.sealer = greeted.sealer();
-        this.lane = lane;
+        this.hello = dialed.hello();
+        this.endpoint = dialed.endpoint();
+        this.channel = dialed.channel();
+        this.sealer = dialed.sealer();
+        this.shared = shared;
         this.serial = serial;
         this.loop = loop;
         this.silence = silence;
@@ -84,7 +84,7 @@ final class Link {
     // ------------------------------------------------------------- asking
 
     /** Any thread. False: not here, not now. */
-    boolean offer(Errand errand) {
+    boolean offer(Course course) {
         boolean writes;
         lock.lock();
         try {
@@ -97,10 +97,10 @@ final class Link {
                 busySince = now;
             }
             used = true;
-            errand.write(out.open(), pending.add(errand), now,
+            course.write(out.open(), pending.add(course), now,
                     hello.resultBytesMax());
-            errand.endAt = out.end();
-            long due = Math.min(errand.attemptEnd, now + LISTEN);
+            course.endAt = out.end();
+            long due = Math.min(course.attemptEnd, now + LISTEN);
             if (due < nextCheck) {
                 nextCheck = due;
                 loop.wakeBefore(due);
@@ -140,7 +140,7 @@ final class Link {
     void writable() {
         key.interestOps(SelectionKey.OP_READ);
         flush();
-        lane.roomMade();
+        shared.roomMade();
     }
 
     /** The loop: TLS has something to say of itself. */
@@ -218,48 +218,48 @@ final class Link {
             probed = true;
             return;
         }
-        if (greetingId != 0 && msgid == greetingId) {
-            greetingId = 0;
-            lane.learnAgain(this, Hello.read(f[3]));
+        if (helloId != 0 && msgid == helloId) {
+            helloId = 0;
+            shared.learnAgain(this, Hello.read(f[3]));
             return;
         }
-        Errand errand;
+        Course course;
         lock.lock();
         try {
-            errand = pending.remove(msgid);
+            course = pending.remove(msgid);
         } finally {
             lock.unlock();
         }
-        if (errand == null) {
+        if (course == null) {
             return; // too late for its caller
         }
         // What answers is worth dialling at once when it is lost.
-        lane.backoff.attempts = 0;
+        shared.backoff.attempts = 0;
         String error = f[2] == null ? null : Wire.text((byte[]) f[2]);
         if (error != null && error.startsWith("SHUTTING_DOWN")
                 && !isDraining()) {
             drain();
         }
-        Errand.Lost lost = errand.answered(endpoint.name(), serial, error,
+        Course.Lost lost = course.answered(endpoint.name(), serial, error,
                 f[3]);
-        if (!leads && lost == null && errand.call.method.isChange) {
-            greetAgain();
+        if (!leads && lost == null && course.call.method.isChange) {
+            helloAgain();
         }
-        lane.store.attemptEnded(errand, lost);
+        shared.store.attemptEnded(course, lost);
         if (isDraining() && isIdle()) {
             breakOff("it is shutting down");
         }
-        lane.roomMade();
+        shared.roomMade();
     }
 
-    /** It was a replica when it greeted, and leads now: which, and how? */
-    private void greetAgain() {
+    /** It was a replica when it said hello, and leads now: which, and how? */
+    private void helloAgain() {
         leads = true;
         boolean writes;
         lock.lock();
         try {
-            greetingId = pending.number();
-            lane.store.dialer.hello(out.open(), greetingId, -1);
+            helloId = pending.number();
+            shared.store.dialer.hello(out.open(), helloId, -1);
             writes = out.becomeWriter();
         } finally {
             lock.unlock();
@@ -283,7 +283,7 @@ final class Link {
 
     /** The loop: looks around where it is time, and says when it is next. */
     long check(long now) {
-        boolean moved = serial != lane.store.target.serial();
+        boolean moved = serial != shared.store.selector.serial();
         if (moved && isIdle()) {
             breakOff(MOVED);
             return Ticks.NEVER;
@@ -319,19 +319,19 @@ final class Link {
     }
 
     private void expire(long now) {
-        Errand[] late;
+        Course[] late;
         lock.lock();
         try {
             late = pending.removeLate(now);
         } finally {
             lock.unlock();
         }
-        for (Errand one : late) {
-            lane.store.attemptEnded(one, new Errand.Lost(
+        for (Course one : late) {
+            shared.store.attemptEnded(one, new Course.Lost(
                     Errors.timedOut(endpoint.name()), serial, true));
         }
         if (late.length > 0) {
-            lane.roomMade();
+            shared.roomMade();
         }
     }
 
@@ -361,12 +361,12 @@ final class Link {
         if (!probing) {
             if (probed && anyLate) {
                 // It is alive, and confirms no change.
-                lane.store.watch.changesWait = true;
+                shared.store.watch.changesWait = true;
             }
             probe(now);
         } else if (now - Math.max(probeAt, lastHeard)
                 >= Math.max(LISTEN, Math.min(left / 3, silence))) {
-            lane.store.target.failed(serial);
+            shared.store.selector.failed(serial);
             breakOff("it has gone silent");
         }
     }
@@ -414,7 +414,7 @@ final class Link {
 
     /** The loop. Calls under way are lost. */
     void breakOff(String why) {
-        Errand[] lost;
+        Course[] lost;
         lock.lock();
         try {
             if (broken != null) {
@@ -426,17 +426,17 @@ final class Link {
         } finally {
             lock.unlock();
         }
-        lane.store.watch.losses.incrementAndGet();
+        shared.store.watch.losses.incrementAndGet();
         loop.forget(this);
         try {
             channel.close();
         } catch (IOException gone) {
             // it is closed
         }
-        lane.lost(this);
+        shared.lost(this);
         IdemException error = Errors.lost(endpoint.name(), why);
-        for (Errand one : lost) {
-            lane.store.attemptEnded(one, new Errand.Lost(error, serial,
+        for (Course one : lost) {
+            shared.store.attemptEnded(one, new Course.Lost(error, serial,
                     out.isWritten(one.endAt)));
         }
     }

@@ -37,6 +37,8 @@ final class Loop {
     private final Thread thread;
     private long timerNumber;
     private long now = Ticks.now();
+    /** What the last turn saw to be due next. */
+    private long due = Ticks.NEVER;
     private boolean ends;
     private volatile boolean ended;
     /** When the loop looks around at the latest; 0 while it does. */
@@ -165,6 +167,11 @@ final class Loop {
     private void turn() throws IOException {
         wakeAt = 0;
         now = Ticks.now();
+        if (now >= due) {
+            // We may have been held up: what has arrived comes before what is
+            // late.
+            selector.selectNow(this::ready);
+        }
         for (Runnable one = tasks.poll(); one != null; one = tasks.poll()) {
             one.run();
         }
@@ -173,6 +180,7 @@ final class Loop {
         // From here on a call that has to be looked after sooner wakes us;
         // those that came before are seen now.
         long next = Math.min(checkLinks(), nextTimer());
+        due = next;
         wakeAt = next;
         for (Link one = toWrite.poll(); one != null; one = toWrite.poll()) {
             one.flush();

@@ -14,14 +14,14 @@ final class NetStore extends StoreCalls {
 
     final StoreUri uri;
     final Dialer dialer;
-    final Target target;
+    final EndpointSelector selector;
     final Watch watch = new Watch();
     final Loop loop;
     private final long timeout;
     private final long failFast;
     private final Executor executor;
     private final int callsMax;
-    private final AtomicReferenceArray<Lane> lanes =
+    private final AtomicReferenceArray<SharedConnection> connections =
             new AtomicReferenceArray<>(SHARDS_MAX);
     private final ReentrantLock starting = new ReentrantLock();
     private volatile boolean started;
@@ -37,7 +37,8 @@ final class NetStore extends StoreCalls {
         this.uri = uri;
         dialer = new Dialer(uri, TlsContext.of(uri, options.sslContext()),
                 "java/" + VERSION);
-        target = new Target(uri.endpoints, uri.number("shard_aware") != 0);
+        selector = new EndpointSelector(uri.endpoints,
+                uri.number("shard_aware") != 0);
         timeout = uri.ticks("timeout_ms");
         failFast = uri.ticks("fail_fast_ms");
         executor = options.executor();
@@ -54,36 +55,36 @@ final class NetStore extends StoreCalls {
 
     @Override
     Object ask(Call call) {
-        Errand errand = errand(call);
-        go(errand);
-        return errand.await();
+        Course course = course(call);
+        go(course);
+        return course.await();
     }
 
     @Override
     CompletableFuture<Object> askLater(Call call) {
-        Errand errand = errand(call);
-        CompletableFuture<Object> future = errand.into(executor);
-        go(errand);
+        Course course = course(call);
+        CompletableFuture<Object> future = course.into(executor);
+        go(course);
         return future;
     }
 
-    private Errand errand(Call call) {
+    private Course course(Call call) {
         watch.calls.increment();
-        return new Errand(call, target, watch, Ticks.now(), timeout,
+        return new Course(call, selector, watch, Ticks.now(), timeout,
                 failFast);
     }
 
-    private void go(Errand errand) {
+    private void go(Course course) {
         if (watch.underWay.incrementAndGet() > callsMax) {
-            attemptEnded(errand, new Errand.Lost(Errors.tooMany(callsMax), 0,
+            attemptEnded(course, new Course.Lost(Errors.tooMany(callsMax), 0,
                     false));
             return;
         }
         if (!started) {
             start();
         }
-        if (!goesAtOnce(errand)) {
-            loop.execute(() -> attempt(errand));
+        if (!goesAtOnce(course)) {
+            loop.execute(() -> attempt(course));
         }
     }
 
@@ -100,69 +101,70 @@ final class NetStore extends StoreCalls {
     }
 
     /** All is well, and this thread can send it itself. */
-    private boolean goesAtOnce(Errand errand) {
-        if (closed || errand.fast > 0 && watch.changesWait) {
+    private boolean goesAtOnce(Course course) {
+        if (closed || course.fast > 0 && watch.changesWait) {
             return false;
         }
-        Target.View view = target.view;
-        int shard = view.route(errand.call);
-        Lane lane = shard < 0 ? null : lanes.get(shard);
-        Link link = lane == null ? null : lane.link;
+        EndpointSelector.View view = selector.view;
+        int shard = view.route(course.call);
+        SharedConnection shared = shard < 0 ? null : connections.get(shard);
+        Link link = shared == null ? null : shared.link;
         return link != null && link.serial == view.serial()
-                && link.offer(errand);
+                && link.offer(course);
     }
 
     // ---------------------------------------------- the loop's thread
 
-    private void attempt(Errand errand) {
+    private void attempt(Course course) {
         if (closed) {
-            attemptEnded(errand, new Errand.Lost(Errors.closed(), 0, false));
-        } else if (errand.isDone() || !errand.mayGo(loop.now())) {
-            attemptEnded(errand, null);
+            attemptEnded(course, new Course.Lost(Errors.closed(), 0, false));
+        } else if (course.isDone() || !course.mayGo(loop.now())) {
+            attemptEnded(course, null);
         } else {
             // Before it is known how many shards there are, any will do.
-            lane(Math.max(target.view.route(errand.call), 0)).up(errand);
+            connection(Math.max(selector.view.route(course.call), 0))
+                    .up(course);
         }
     }
 
-    private Lane lane(int shard) {
-        Lane lane = lanes.get(shard);
-        if (lane == null) {
-            lane = new Lane(this, shard);
-            lanes.set(shard, lane);
+    private SharedConnection connection(int shard) {
+        SharedConnection shared = connections.get(shard);
+        if (shared == null) {
+            shared = new SharedConnection(this, shard);
+            connections.set(shard, shared);
         }
-        return lane;
+        return shared;
     }
 
     /** Null: the call is over. Else it is tried again, or told. */
-    void attemptEnded(Errand errand, Errand.Lost lost) {
-        if (lost == null || errand.isDone()) {
-            if (errand.stray != null) {
-                giveBack(errand);
+    void attemptEnded(Course course, Course.Lost lost) {
+        if (lost == null || course.isDone()) {
+            if (course.stray != null) {
+                giveBack(course);
             }
             return;
         }
         if (closed || lost.error().code() == ErrorCode.CLOSED) {
-            errand.conclude(lost.sent() ? Errors.lost(
+            course.conclude(lost.sent() ? Errors.lost(
                     lost.error().endpoint(), "the store was closed")
                     : Errors.closed());
             return;
         }
-        long pause = errand.failed(lost, loop.now());
+        long pause = course.failed(lost, loop.now());
         if (pause >= 0) {
-            loop.at(loop.now() + pause, () -> attempt(errand));
+            loop.at(loop.now() + pause, () -> attempt(course));
         }
     }
 
     /** An interrupted caller does not hold what it was granted. */
-    private void giveBack(Errand errand) {
-        Call release = new Call(Call.Method.RELEASE, errand.call.ns,
-                errand.call.key);
-        release.token = errand.stray.token();
+    private void giveBack(Course course) {
+        Call release = new Call(Call.Method.RELEASE, course.call.ns,
+                course.call.key);
+        release.token = course.stray.token();
         askLater(release);
     }
 
-    void greeted(Hello hello) {
+    void connected(Hello hello) {
         resultBytesMax = hello.resultBytesMax();
     }
 
@@ -181,13 +183,13 @@ final class NetStore extends StoreCalls {
     public StoreStatus status() {
         int up = 0;
         for (int i = 0; i < SHARDS_MAX; i++) {
-            Lane lane = lanes.get(i);
-            Link link = lane == null ? null : lane.link;
+            SharedConnection shared = connections.get(i);
+            Link link = shared == null ? null : shared.link;
             up += link != null && !link.isBroken() ? 1 : 0;
         }
-        return new StoreStatus(target.primary, target.epoch, up,
+        return new StoreStatus(selector.primary, selector.epoch, up,
                 watch.changesWait, watch.calls.sum(), watch.repeats.get(),
-                watch.connects.get(), watch.losses.get(), target.follows,
+                watch.connects.get(), watch.losses.get(), selector.follows,
                 watch.timeouts.get(), watch.unreplicated.get(),
                 watch.failedFast.get());
     }
@@ -203,9 +205,9 @@ final class NetStore extends StoreCalls {
         start();
         loop.execute(() -> {
             for (int i = 0; i < SHARDS_MAX; i++) {
-                Lane lane = lanes.get(i);
-                if (lane != null) {
-                    lane.close();
+                SharedConnection shared = connections.get(i);
+                if (shared != null) {
+                    shared.close();
                 }
             }
             loop.end();

@@ -11,10 +11,10 @@ import java.util.List;
  */
 final class Pending {
     private static final long NUMBER_MAX = 0xFFFFFFFFL;
-    private static final Errand[] NONE = {};
+    private static final Course[] NONE = {};
 
     private final int most;
-    private Errand[] slots = new Errand[16];
+    private Course[] slots = new Course[16];
     private int count;
     private long last;
 
@@ -35,9 +35,9 @@ final class Pending {
     }
 
     private void grow() {
-        Errand[] old = slots;
-        slots = new Errand[old.length * 2];
-        for (Errand one : old) {
+        Course[] old = slots;
+        slots = new Course[old.length * 2];
+        for (Course one : old) {
             if (one != null) {
                 slots[slot(one.msgid)] = one;
             }
@@ -53,20 +53,20 @@ final class Pending {
     }
 
     /** Its number, which the caller writes into it before the lock goes. */
-    long add(Errand errand) {
+    long add(Course course) {
         if (count * 2 >= slots.length) {
             grow();
         }
         long msgid = number();
-        slots[slot(msgid)] = errand;
+        slots[slot(msgid)] = course;
         count++;
         return msgid;
     }
 
     /** Null: no call under way has that number. */
-    Errand remove(long msgid) {
+    Course remove(long msgid) {
         int at = slot(msgid);
-        Errand found = slots[at];
+        Course found = slots[at];
         if (found == null || found.msgid != msgid) {
             return null;
         }
@@ -76,10 +76,10 @@ final class Pending {
     }
 
     /** Those whose time is over, and those that nobody waits for. */
-    Errand[] removeLate(long now) {
-        List<Errand> late = null;
+    Course[] removeLate(long now) {
+        List<Course> late = null;
         for (int i = 0; i < slots.length && count > 0; i++) {
-            Errand one = slots[i];
+            Course one = slots[i];
             if (one != null && one.attemptEnd <= now) {
                 late = late == null ? new ArrayList<>() : late;
                 late.add(one);
@@ -90,9 +90,9 @@ final class Pending {
         return late == null ? NONE : late.toArray(NONE);
     }
 
-    Errand[] removeAll() {
-        List<Errand> all = new ArrayList<>();
-        for (Errand one : slots) {
+    Course[] removeAll() {
+        List<Course> all = new ArrayList<>();
+        for (Course one : slots) {
             if (one != null) {
                 all.add(one);
             }
@@ -105,7 +105,7 @@ final class Pending {
     long earliestEnd() {
         long end = Ticks.NEVER;
         if (count > 0) {
-            for (Errand one : slots) {
+            for (Course one : slots) {
                 end = one == null ? end : Math.min(end, one.attemptEnd);
             }
         }
@@ -114,14 +114,14 @@ final class Pending {
 
     long longestLeft(long now) {
         long left = 0;
-        for (Errand one : slots) {
+        for (Course one : slots) {
             left = one == null ? left : Math.max(left, one.attemptEnd - now);
         }
         return left;
     }
 
     boolean hasQuickChangeBefore(long sent) {
-        for (Errand one : slots) {
+        for (Course one : slots) {
             if (one != null && one.isQuickChange() && one.sent < sent) {
                 return true;
             }

@@ -9,12 +9,12 @@ import java.util.Iterator;
  * The connection to one shard, coming and going, and the calls that wait for
  * it. Belongs to the loop's thread, but for `link`.
  */
-final class Lane {
+final class SharedConnection {
     final NetStore store;
     final int shard;
     final Backoff backoff = new Backoff();
     volatile Link link;
-    private final ArrayDeque<Errand> waiting = new ArrayDeque<>();
+    private final ArrayDeque<Course> waiting = new ArrayDeque<>();
     private boolean dialing;
     private long retryAt;
     private long pumpAt = Ticks.NEVER;
@@ -22,15 +22,15 @@ final class Lane {
     private int dials;
     private String endpointName = "";
 
-    Lane(NetStore store, int shard) {
+    SharedConnection(NetStore store, int shard) {
         this.store = store;
         this.shard = shard;
     }
 
     /** Sends it, or lets it wait for a connection. */
-    void up(Errand errand) {
-        errand.dialsBefore = dials;
-        waiting.add(errand);
+    void up(Course course) {
+        course.dialsBefore = dials;
+        waiting.add(course);
         pump();
     }
 
@@ -63,7 +63,7 @@ final class Lane {
         // One that drains is looked at again soon.
         long at = link != null && link.isDraining()
                 ? now + Link.LISTEN / 5 : Ticks.NEVER;
-        for (Errand one : waiting) {
+        for (Course one : waiting) {
             at = Math.min(at, one.deadline);
         }
         return at;
@@ -89,22 +89,22 @@ final class Lane {
 
     private Link usable() {
         Link now = link;
-        if (now != null && now.serial != store.target.serial()) {
+        if (now != null && now.serial != store.selector.serial()) {
             now.breakOff(Link.MOVED);
             return null;
         }
         return now == null || now.isBroken() || now.isDraining() ? null : now;
     }
 
-    private boolean isEnough(Errand errand) {
+    private boolean isEnough(Course course) {
         long enough = store.uri.number("connect_rounds")
-                * store.target.endpoints.size();
-        return enough > 0 && enough <= dials - errand.dialsBefore;
+                * store.selector.endpoints.size();
+        return enough > 0 && enough <= dials - course.dialsBefore;
     }
 
     private void dropOver(long now) {
         for (int left = waiting.size(); left > 0; left--) {
-            Errand one = waiting.poll();
+            Course one = waiting.poll();
             if (one == null) {
                 return;
             }
@@ -118,16 +118,16 @@ final class Lane {
         }
     }
 
-    private Errand.Lost givenUp() {
+    private Course.Lost givenUp() {
         Link now = link;
         IdemException told = why;
         if (now != null) {
             told = Errors.full(now.endpoint.name());
         } else if (told == null) {
             told = Errors.unsent(endpointName.isEmpty()
-                    ? store.target.get().name() : endpointName);
+                    ? store.selector.get().name() : endpointName);
         }
-        return new Errand.Lost(told, store.target.serial(), false);
+        return new Course.Lost(told, store.selector.serial(), false);
     }
 
     // ------------------------------------------------------------ dialling
@@ -138,7 +138,7 @@ final class Lane {
      */
     private long dialEnd(long now, long deadline) {
         long left = Math.max(deadline - now, 0);
-        int count = store.target.endpoints.size();
+        int count = store.selector.endpoints.size();
         if (count > 1) {
             int done = (backoff.attempts - 1) % count;
             left /= Math.max(count - done, 2);
@@ -150,15 +150,15 @@ final class Lane {
         dialing = true;
         backoff.attempts++;
         dials++;
-        Endpoint endpoint = store.target.get();
-        int serial = store.target.serial();
+        Endpoint endpoint = store.selector.get();
+        int serial = store.selector.serial();
         endpointName = endpoint.name();
         long deadline = waiting.peek().deadline;
         long until = dialEnd(now, deadline);
-        int asked = store.target.shardAware ? shard : -1;
-        var good = store.target.good.get(endpointName);
+        int asked = store.selector.shardAware ? shard : -1;
+        var good = store.selector.good.get(endpointName);
         Thread dialer = new Thread(() -> {
-            Dialer.Greeted made = null;
+            Dialer.Dialed made = null;
             IdemException error = null;
             try {
                 made = store.dialer.dial(endpoint, asked, until, good);
@@ -168,9 +168,9 @@ final class Lane {
                 error = Errors.cannotConnect(endpoint.name(),
                         bug.toString());
             }
-            Dialer.Greeted greeted = made;
+            Dialer.Dialed dialed = made;
             IdemException failed = error;
-            store.loop.execute(() -> dialed(endpoint, serial, greeted,
+            store.loop.execute(() -> dialed(endpoint, serial, dialed,
                     failed, deadline));
         }, "idemstore-dial");
         dialer.setDaemon(true);
@@ -178,22 +178,22 @@ final class Lane {
     }
 
     private void dialed(Endpoint endpoint, int serial,
-            Dialer.Greeted greeted, IdemException failed, long deadline) {
+            Dialer.Dialed dialed, IdemException failed, long deadline) {
         dialing = false;
         long now = store.loop.now();
         IdemException error = failed;
         if (error == null) {
-            store.target.good.put(endpoint.name(), greeted.address());
+            store.selector.good.put(endpoint.name(), dialed.address());
             error = store.isClosed() ? Errors.closed()
-                    : store.target.learn(endpoint, serial, greeted.hello(),
+                    : store.selector.learn(endpoint, serial, dialed.hello(),
                             now);
         }
         if (error == null) {
-            error = joined(greeted, serial);
+            error = joined(dialed, serial);
         }
         if (error != null) {
-            if (greeted != null) {
-                close(greeted);
+            if (dialed != null) {
+                close(dialed);
             }
             // One that the call's own end cut short says less than the one
             // before.
@@ -205,38 +205,38 @@ final class Lane {
         pump();
     }
 
-    private IdemException joined(Dialer.Greeted greeted, int serial) {
-        Link made = new Link(greeted, this, serial, store.loop,
+    private IdemException joined(Dialer.Dialed dialed, int serial) {
+        Link made = new Link(dialed, this, serial, store.loop,
                 store.uri.ticks("connect_timeout_ms"));
         try {
             made.register();
         } catch (IOException error) {
-            return Errors.cannotTalk(greeted.endpoint().name(),
+            return Errors.cannotTalk(dialed.endpoint().name(),
                     String.valueOf(error.getMessage()));
         }
         link = made;
         why = null;
         store.watch.connects.incrementAndGet();
-        store.greeted(greeted.hello());
+        store.connected(dialed.hello());
         return null;
     }
 
-    /** What a connection's server has become since it greeted. */
+    /** What a connection's server has become since its hello. */
     void learnAgain(Link of, Hello hello) {
-        if (hello == null || of.serial != store.target.serial()) {
+        if (hello == null || of.serial != store.selector.serial()) {
             return;
         }
-        IdemException doubt = store.target.learn(of.endpoint, of.serial,
+        IdemException doubt = store.selector.learn(of.endpoint, of.serial,
                 hello, store.loop.now());
         if (doubt != null) {
-            store.target.failed(of.serial);
+            store.selector.failed(of.serial);
             of.breakOff(doubt.getMessage());
         }
     }
 
-    private static void close(Dialer.Greeted greeted) {
+    private static void close(Dialer.Dialed dialed) {
         try {
-            greeted.channel().close();
+            dialed.channel().close();
         } catch (IOException gone) {
             // it is closed
         }
@@ -246,30 +246,30 @@ final class Lane {
         pause(now);
         // A server with fewer threads than there were refuses higher ones.
         if (error.code() == ErrorCode.BAD_REQUEST && shard > 0) {
-            store.target.unlearn(serial);
-            endAll(new Errand.Lost(Errors.lost(endpointName,
+            store.selector.unlearn(serial);
+            endAll(new Course.Lost(Errors.lost(endpointName,
                     "it has fewer shards than it had"), serial, false));
             return;
         }
         if (error.code() != ErrorCode.DENIED) {
-            store.target.failed(serial);
+            store.selector.failed(serial);
         }
         switch (error.code()) {
             // What another attempt would not change.
             case DENIED, BAD_REQUEST, UNKNOWN_METHOD, TLS, CLOSED ->
-                endAll(new Errand.Lost(error, serial, false));
+                endAll(new Course.Lost(error, serial, false));
             default -> { }
         }
     }
 
-    private void endAll(Errand.Lost lost) {
-        Iterator<Errand> all = new ArrayDeque<>(waiting).iterator();
+    private void endAll(Course.Lost lost) {
+        Iterator<Course> all = new ArrayDeque<>(waiting).iterator();
         waiting.clear();
         all.forEachRemaining(one -> store.attemptEnded(one, lost));
     }
 
     private void pause(long now) {
-        retryAt = now + backoff.pause(store.target.endpoints.size());
+        retryAt = now + backoff.pause(store.selector.endpoints.size());
     }
 
     // ------------------------------------------------------------ its end
@@ -286,6 +286,6 @@ final class Lane {
         if (link != null) {
             link.breakOff("the store was closed");
         }
-        endAll(new Errand.Lost(Errors.closed(), 0, false));
+        endAll(new Course.Lost(Errors.closed(), 0, false));
     }
 }

@@ -25,6 +25,10 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -198,7 +202,7 @@ class FailuresTest {
     }
 
     @Test
-    void aReplicaThatHasBecomeThePrimaryIsGreetedAgain() throws Exception {
+    void aReplicaThatHasBecomeThePrimarySaysHelloAgain() throws Exception {
         try (Scripted server = new Scripted((m, params, nth) ->
                 m.equals("acquire") ? granted(params)
                 : m.equals("hello") && nth > 1 ? hello("primary", 6)
@@ -210,6 +214,35 @@ class FailuresTest {
             store.acquire(K);
             assertEquals(2, server.of("hello").size());
             assertEquals(1, server.connections());
+        }
+    }
+
+    @Test
+    void whatCameInTimeCountsThoughTheStoresThreadWasHeldUp()
+            throws Exception {
+        CountDownLatch bothAsked = new CountDownLatch(1);
+        try (Scripted server = only("acquire", (m, params, nth) -> {
+            bothAsked.await();
+            return granted(params);
+        })) {
+            IdemStore store = IdemStore.open(IdemStoreOptions.builder(
+                    server.uri(PATIENT)).executor(Runnable::run).build());
+            opened.add(store);
+            store.ping();
+            long held = Ticks.now() + 3500 * Ticks.MS;
+            CompletableFuture<Void> first = store.acquireAsync(K,
+                    within(60_000)).thenRun(() -> {
+                        while (server.answered("acquire") < 2
+                                || Ticks.now() < held) {
+                            LockSupport.parkNanos(1_000_000);
+                        }
+                    });
+            CompletableFuture<AcquireAnswer> late = store.acquireAsync(
+                    Key.of("late"), within(3000));
+            bothAsked.countDown();
+            assertInstanceOf(Acquired.class, late.get(60, TimeUnit.SECONDS));
+            first.get(60, TimeUnit.SECONDS);
+            assertEquals(2, server.of("acquire").size());
         }
     }
 

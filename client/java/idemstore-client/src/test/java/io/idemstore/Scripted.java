@@ -39,17 +39,18 @@ final class Scripted implements AutoCloseable {
     }
 
     private final Handler handler;
-    private final Map<String, Object> greeting;
+    private final Map<String, Object> hello;
     private final ServerSocket listener;
     private final List<Socket> open = new ArrayList<>();
     private final List<Asked> asked = new ArrayList<>();
     private final Map<String, Integer> counts = new HashMap<>();
+    private final Map<String, Integer> answers = new HashMap<>();
     private int connections;
 
-    Scripted(Handler handler, Map<String, Object> greeting)
+    Scripted(Handler handler, Map<String, Object> hello)
             throws IOException {
         this.handler = handler;
-        this.greeting = greeting;
+        this.hello = hello;
         listener = new ServerSocket(0, 50, InetAddress.getByName(
                 "127.0.0.1"));
         daemon(this::accept);
@@ -105,6 +106,11 @@ final class Scripted implements AutoCloseable {
     synchronized List<Object[]> of(String method) {
         return asked.stream().filter(one -> one.method.equals(method))
                 .map(Asked::params).toList();
+    }
+
+    /** How many answers of one method are on their way. */
+    synchronized int answered(String method) {
+        return answers.getOrDefault(method, 0);
     }
 
     synchronized int connections() {
@@ -178,7 +184,7 @@ final class Scripted implements AutoCloseable {
             return true;
         }
         if (told == USUAL) {
-            told = method.equals("hello") ? greeting
+            told = method.equals("hello") ? hello
                     : method.equals("ping") ? "pong" : null;
         }
         boolean refused = told instanceof Refused;
@@ -188,6 +194,9 @@ final class Scripted implements AutoCloseable {
         pack(out, refused ? null : told);
         synchronized (socket) {
             socket.getOutputStream().write(out.toBytes());
+        }
+        synchronized (this) {
+            answers.merge(method, 1, Integer::sum);
         }
         return true;
     }
