@@ -28,7 +28,7 @@ typedef struct idb_codec {
     uint8_t hash_key[16];
     char sha_acquire[41]; /* redis-lua */
     char sha_complete[41];
-    /* idb_deadline: when not 0, every record ends at this time. */
+    /* When not 0, every record ends at this time. */
     uint64_t deadline_ns;
     uint32_t slots; /* per connection */
 } idb_codec;
