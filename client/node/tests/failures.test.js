@@ -159,6 +159,7 @@ test('late answers are dropped, and told to nobody else', async (t) => {
     socket.on('data', (piece) => responses.feed(piece));
   });
   const store = open(t, `idem://127.0.0.1:${port}?timeout_ms=20000`);
+  await store.ping();
   await assert.rejects(store.peek('a', { timeoutMs: 200 }),
     { code: 'TIMEOUT' });
   const second = store.peek('b');

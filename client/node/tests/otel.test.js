@@ -32,7 +32,7 @@ test('a span around a call', async () => {
   for (let n = 0; n < 2; n++) {
     await within(() => store.once('the-key-of-another', () => 1));
   }
-  const away = new idemstore.Store('idem://127.0.0.1:9?timeout_ms=50');
+  const away = new idemstore.Store('idem://127.0.0.1:9?connect_rounds=1');
   await within(() => assert.rejects(away.acquire('the-key-of-a-user')));
   await store.close();
   await away.close();

@@ -236,7 +236,7 @@ def test_a_silent_server_is_left_for_the_other(opened):
     with Scripted(mute) as silent, Scripted(
             lambda m, p, n: granted(p) if m == "acquire" else None) as up:
         store = opened(silent.uri(up, connect_timeout_ms=500))
-        assert isinstance(store.acquire("k", timeout_ms=8000), Acquired)
+        assert isinstance(store.acquire("k", timeout_ms=30000), Acquired)
         assert len({p[3] for s in (silent, up)
                     for p in s.of("acquire")}) == 1
 

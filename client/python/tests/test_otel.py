@@ -18,7 +18,7 @@ def test_a_span_around_a_call(store):
     for _ in range(2):
         with tracer.start_as_current_span("work"):
             store.once("the-key-of-a-user", lambda: 1)
-    with idemstore.Store("idem://127.0.0.1:1?timeout_ms=50") as away:
+    with idemstore.Store("idem://127.0.0.1:1?connect_rounds=1") as away:
         with tracer.start_as_current_span("work"):
             with pytest.raises(idemstore.IdemstoreError):
                 away.acquire("the-key-of-a-user")
