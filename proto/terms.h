@@ -46,6 +46,10 @@ typedef struct idp_slice {
     size_t len;
 } idp_slice;
 
+/* Above so many bits of a token's sequence stands its stream: the worker that
+ * granted it. Within them it is counted, in one epoch. */
+#define IDP_SEQUENCE_BITS 48
+
 /* A fencing token. On the wire 16 bytes, both halves big-endian, so that
  * tokens of one key compare with memcmp and only ever grow. */
 typedef struct idp_token {

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STREAM_SHIFT    40
-#define COUNT_MASK      ((UINT64_C(1) << STREAM_SHIFT) - 1)
+#define COUNT_MASK      ((UINT64_C(1) << IDP_SEQUENCE_BITS) - 1)
 #define BUCKETS_AT_ONCE 4096
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
@@ -37,7 +36,7 @@ static uint64_t sum_of(uint64_t key, const ids_change *c) {
 }
 
 static void note_token(ids_holdings *h, idp_token token) {
-    uint64_t stream = token.sequence >> STREAM_SHIFT;
+    uint64_t stream = token.sequence >> IDP_SEQUENCE_BITS;
     uint64_t count = token.sequence & COUNT_MASK;
     if (token.epoch < h->epoch || stream >= IDP_STREAMS_MAX)
         return;

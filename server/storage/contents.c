@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A stream's sequences begin at its number, shifted by this. */
-#define STREAM_SHIFT 48
-#define LOW_MASK     ((1ull << STREAM_SHIFT) - 1)
-#define CAP_MIN      1024u
+#define LOW_MASK ((1ull << IDP_SEQUENCE_BITS) - 1)
+#define CAP_MIN  1024u
 
 _Static_assert(crypto_shorthash_siphashx24_KEYBYTES == IDS_CONTENTS_HASH_BYTES,
                "a key of this size");
@@ -113,7 +111,7 @@ static bool keep_key(ids_contents *contents, const ids_change *change,
 /* How far it has come ------------------------------------------------------ */
 
 static void note_newest(ids_contents *contents, idp_token token) {
-    uint64_t stream = token.sequence >> STREAM_SHIFT;
+    uint64_t stream = token.sequence >> IDP_SEQUENCE_BITS;
     uint64_t low = token.sequence & LOW_MASK;
     if (token.epoch < contents->epoch || stream >= IDP_SHARDS_MAX)
         return;
@@ -126,7 +124,7 @@ static void note_newest(ids_contents *contents, idp_token token) {
 
 /* It has none of that stream which is as late. */
 static bool is_before(const ids_contents *contents, idp_token token) {
-    uint64_t stream = token.sequence >> STREAM_SHIFT;
+    uint64_t stream = token.sequence >> IDP_SEQUENCE_BITS;
     if (token.epoch != contents->epoch)
         return token.epoch > contents->epoch;
     return stream < IDP_SHARDS_MAX &&

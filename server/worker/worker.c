@@ -13,8 +13,6 @@
 #define GENERATION_BITS  32
 #define SLOTS_MAX        (1u << SLOT_BITS)
 #define NO_SLOT          UINT32_MAX
-/* So many tokens a loop may grant in one epoch. */
-#define SEQUENCE_BITS    48
 /* A batch that grew larger than this is not kept for the next time. */
 #define BATCH_BYTES_KEPT (256u << 10)
 /* So many calls a ms are more than somebody who looks whether it is there. */
@@ -27,11 +25,11 @@
 
 static_assert(IDP_SHARDS_MAX <= 1u << (64 - SLOT_BITS - GENERATION_BITS),
               "a loop's index fits into an asker");
-static_assert(IDP_SHARDS_MAX <= 1u << (64 - SEQUENCE_BITS),
+static_assert(IDP_SHARDS_MAX <= 1u << (64 - IDP_SEQUENCE_BITS),
               "and before a token's sequence");
 
 uint64_t ids_worker_sequence(uint32_t index) {
-    return (uint64_t)index << SEQUENCE_BITS;
+    return (uint64_t)index << IDP_SEQUENCE_BITS;
 }
 
 ids_asker ids_worker_asker(uint32_t index) {
