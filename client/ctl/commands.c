@@ -117,7 +117,7 @@ const ctl_command ctl_commands[] = {
      .grant = "stats",
      .options = WATCHED,
      .run = ctl_run_slow,
-     .help = "the last iterations over 10 ms, and replies held for over 100 "
+     .help = "the last turns over 10 ms, and replies held for over 100 "
              "ms"},
     {.name = "watch",
      .options = "kind prefix count",
@@ -163,12 +163,13 @@ const ctl_command ctl_commands[] = {
      .operands = "[OTHER-URI]",
      .operands_max = 1,
      .options = WATCHED,
+     .grant = "stats",
      .run = ctl_run_replication,
      .help = "who is primary, who is in sync, how far behind; or which of two "
              "has more"},
     {.name = "namespaces",
      .options = WATCHED,
-     .grant = "stats",
+     .grant = "admin",
      .run = ctl_run_namespaces,
      .help = "what the namespaces have that the settings name, and may have"},
     {.name = "promote",

@@ -31,11 +31,10 @@ void ctl_help(FILE *to) {
           "stdin, one a line\n\ncommands:\n",
           to);
     for (const ctl_command *row = ctl_commands; row->name != NULL; row++) {
-        char head[48];
-        snprintf(head, sizeof head, "%s%s%s", row->name,
-                 row->operands != NULL ? " " : "",
-                 row->operands != NULL ? row->operands : "");
-        fprintf(to, "  %-22s %s\n", head, row->help);
+        int width = fprintf(to, "  %s%s%s", row->name,
+                            row->operands != NULL ? " " : "",
+                            row->operands != NULL ? row->operands : "");
+        fprintf(to, "%*s %s\n", width < 24 ? 24 - width : 0, "", row->help);
     }
     fputs("\noptions:\n", to);
     for (const ctl_option *row = ctl_options; row->name != NULL; row++)

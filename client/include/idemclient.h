@@ -12,7 +12,7 @@
  * connection for a program with an event loop or sockets of its own),
  * idemclient_http.h (the Idempotency-Key header, an answer as a status),
  * idemclient_watch.h (how a client stands, and its events), idemclient_admin.h
- * (an operator's commands).
+ * (an operator's commands), idemclient_look.h (what an operator looks at).
  *
  * Made to be bound without glue: handles are opaque, codes are int32_t, there
  * are no variadic functions and no macro that a caller must have. A struct

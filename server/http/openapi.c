@@ -64,7 +64,7 @@ static const said routes[IDS_HTTP_ROUTES] = {
                          "these nobody kept. With wait the answer is held back "
                          "until there is one.",
                          {{200, 415, ANY_CALL}}},
-    [IDS_HTTP_SLOW] = {"The last iterations over 10 ms and what they did, and "
+    [IDS_HTTP_SLOW] = {"The last turns over 10 ms and what they did, and "
                        "replies held for over 100 ms and what for.",
                        {{200, 415, ANY_CALL}}},
     [IDS_HTTP_REPLICATION] = {"Who is primary, who is in sync, how far behind "

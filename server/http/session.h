@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.h -- one client's connection over HTTP: bytes in, requests for its
- * host to admit and to carry out, bytes out.
+ * driver to admit and to carry out, bytes out.
  *
  * Pure: no socket, no clock. One request at a time; what comes behind it waits.
  * Nothing of a request is kept for the next one, its credential least of all.
@@ -17,9 +17,9 @@
 
 typedef enum ids_http_phase {
     IDS_HTTP_READS_HEAD,
-    IDS_HTTP_ASKS_LEAVE, /* the host decides whether it may ask this */
+    IDS_HTTP_ASKS_LEAVE, /* the driver decides whether it may ask this */
     IDS_HTTP_READS_BODY,
-    IDS_HTTP_WAITS, /* for the host's answer */
+    IDS_HTTP_WAITS, /* for the driver's answer */
     IDS_HTTP_OVER   /* nothing is read any more; what is to be sent yet is */
 } ids_http_phase;
 
@@ -48,8 +48,8 @@ typedef struct ids_http_session {
     idp_bytes body;
     idp_bytes out;
     size_t out_at;            /* what is before it was sent */
-    idp_bytes *scratch;       /* the host's, shared by all of its sessions */
-    const char *primary_http; /* the host's: where the primary is, at any time;
+    idp_bytes *scratch;       /* the driver's, shared by all of its sessions */
+    const char *primary_http; /* the driver's: where the primary is, at any time;
                                * NULL: nowhere */
 } ids_http_session;
 

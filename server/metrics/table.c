@@ -334,7 +334,8 @@ const ids_metric ids_metrics_table[] = {
             "What was handed over to be written.",
             ONE(AT(journal_written_bytes))),
     COUNTER("journal_late_writes_total", WITH_JOURNAL,
-            "Times that the log waited for descriptors, memory or room.",
+            "Changes that were written more than 50 ms after they were made "
+            "(--fsync everysec and no).",
             ONE(COUNTED(WRITTEN_LATE_TOTAL))),
     GAUGE("disk_free_bytes", WITH_JOURNAL,
           "Room on the disk of --data-dir; below 64 MiB no claims are made.",

@@ -50,7 +50,7 @@ void ids_socket_count(ids_socket *socket, ids_counts_as as);
 void ids_socket_postpone(ids_socket *socket, int events);
 int ids_socket_take_postponed(ids_socket *socket);
 
-/* It waits in that line, and is ready: the kernel would say so again at each of
+/* It waits in that queue, and is ready: the kernel would say so again at each of
  * the forty-eight looks that libuv takes where thousands are. Nothing is heard
  * of it from here on; then it is watched again, when its turn has come, for
  * what it may do now. */

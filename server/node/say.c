@@ -127,7 +127,8 @@ static void say_other_settings(const other *was, const other *now) {
     if (now->connected && now->settings_differ && !differed)
         ids_log(IDS_LOG_WARN, "the other node's settings differ",
                 "at=%s node=%s what=\"%s\" see=--print-config", now->at,
-                now->name, "replication, fsync, limits, namespaces");
+                now->name,
+                "replication, fsync, limits, namespaces, credentials");
     else if (now->connected && !now->settings_differ && differed)
         ids_log(IDS_LOG_INFO, "the other node's settings are the same again",
                 "at=%s node=%s", now->at, now->name);
