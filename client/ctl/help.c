@@ -31,9 +31,9 @@ void ctl_help(FILE *to) {
           "stdin, one a line\n\ncommands:\n",
           to);
     for (const ctl_command *row = ctl_commands; row->name != NULL; row++) {
-        int width = fprintf(to, "  %s%s%s", row->name,
-                            row->operands != NULL ? " " : "",
-                            row->operands != NULL ? row->operands : "");
+        int width =
+            fprintf(to, "  %s%s%s", row->name, row->operands != NULL ? " " : "",
+                    row->operands != NULL ? row->operands : "");
         fprintf(to, "%*s %s\n", width < 24 ? 24 - width : 0, "", row->help);
     }
     fputs("\noptions:\n", to);

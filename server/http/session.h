@@ -49,8 +49,8 @@ typedef struct ids_http_session {
     idp_bytes out;
     size_t out_at;            /* what is before it was sent */
     idp_bytes *scratch;       /* the driver's, shared by all of its sessions */
-    const char *primary_http; /* the driver's: where the primary is, at any time;
-                               * NULL: nowhere */
+    const char *primary_http; /* the driver's: where the primary is, at any
+                               * time; NULL: nowhere */
 } ids_http_session;
 
 void ids_http_session_init(ids_http_session *session, size_t result_bytes_max,
