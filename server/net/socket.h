@@ -50,10 +50,10 @@ void ids_socket_count(ids_socket *socket, ids_counts_as as);
 void ids_socket_postpone(ids_socket *socket, int events);
 int ids_socket_take_postponed(ids_socket *socket);
 
-/* It waits in that queue, and is ready: the kernel would say so again at each of
- * the forty-eight looks that libuv takes where thousands are. Nothing is heard
- * of it from here on; then it is watched again, when its turn has come, for
- * what it may do now. */
+/* It waits in that queue, and is ready: the kernel would say so again at each
+ * of the forty-eight looks that libuv takes where thousands are. Nothing is
+ * heard of it from here on; then it is watched again, when its turn has come,
+ * for what it may do now. */
 void ids_socket_rest(ids_socket *socket);
 void ids_socket_watch(ids_socket *socket);
 
